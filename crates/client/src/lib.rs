@@ -1,0 +1,1 @@
+//! A small client of the service, for the commands of this binary.

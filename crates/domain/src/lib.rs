@@ -1,0 +1,1 @@
+//! Ids, names, resources, state machines, limits and launch plans: pure.

@@ -1,0 +1,1 @@
+//! The local engine: nodes are processes of this machine.

@@ -1,0 +1,1 @@
+//! What runs jobs: the engine trait, what it observes, and a scriptable fake.

@@ -1,0 +1,1 @@
+//! What happens on one node: mounts, preparation, processes, output files, status.

@@ -1,0 +1,1 @@
+//! The planner: queue order, gangs, auto-scale and reasons: pure.

@@ -1,0 +1,1 @@
+//! The service: operation table, handlers, access, long-running operations, reconcilers, metrics.

@@ -1,0 +1,1 @@
+//! The whole server under simulated time, faults and crashes.

@@ -1,0 +1,1 @@
+//! Storage accounts as directories, output files and signed links.

@@ -1,0 +1,1 @@
+//! One adapter per api-version: wire bodies to domain and back.
