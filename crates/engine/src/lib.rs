@@ -1,1 +1,101 @@
-//! What runs jobs: the engine trait, what it observes, and a scriptable fake.
+//! What runs jobs: the [`Engine`] trait, what an engine observes, and a scriptable fake.
+//!
+//! The server tells an engine what is wanted, as often as it likes: every call is idempotent, returns at
+//! once and never waits for the world. What became of it comes back as [`Observation`]s.
+
+use std::sync::Arc;
+
+use trainyard_domain::ids::{PlacementId, Uid};
+use trainyard_domain::launch::{LaunchPlan, NodePaths, NodePlan};
+use trainyard_domain::state::{BatchAiError, Verdict};
+
+/// What runs jobs.
+pub trait Engine: Send + Sync {
+    /// The node is wanted: start it, or find it running.
+    fn ensure_node(&self, plan: NodePlan);
+
+    /// The node is not wanted: end it and all that it runs. `Gone` is observed when nothing is left.
+    fn release_node(&self, node: Uid);
+
+    /// The attempt is wanted on these nodes: start it there, or find it. Each node starts it at most once.
+    fn ensure_launched(&self, plans: Vec<(Uid, LaunchPlan)>);
+
+    /// The attempt is not wanted any more: SIGTERM, its grace, SIGKILL. `Ended` is observed when nothing
+    /// of it is left on a node. An attempt that the node has never seen ends as `Stopped` and can then not
+    /// be started there any more.
+    fn ensure_stopped(&self, placement: PlacementId, nodes: &[Uid]);
+
+    /// The end of the attempt on this node is stored: it need not be remembered.
+    fn forget(&self, placement: PlacementId, node: Uid);
+
+    /// What has changed since the last call.
+    fn observe(&self) -> Vec<Observation>;
+
+    /// All that is there now, things included that the server does not know.
+    fn observe_all(&self) -> Vec<Observation>;
+
+    /// Where things are on a node.
+    fn paths(&self, node: Uid) -> NodePaths;
+
+    /// What the engine can hold.
+    fn capacity(&self) -> Capacity;
+
+    /// Has `wake` called whenever there is something to observe.
+    fn on_change(&self, wake: Arc<dyn Fn() + Send + Sync>);
+}
+
+/// What an engine can hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capacity {
+    /// Most nodes at once.
+    pub max_nodes: u32,
+    /// GPUs that can be given to nodes.
+    pub gpus: u32,
+    /// Ports that are free on every node now, for jobs to be placed.
+    pub free_ports: Vec<u16>,
+    /// Bytes free where jobs and outputs are kept.
+    pub free_bytes: u64,
+}
+
+/// What an engine saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Observation {
+    /// Of a node.
+    Node {
+        /// The node.
+        node: Uid,
+        /// What was seen.
+        seen: NodeSeen,
+    },
+    /// Of an attempt on a node.
+    Placement {
+        /// The node.
+        node: Uid,
+        /// The attempt.
+        placement: PlacementId,
+        /// What was seen.
+        seen: PlacementSeen,
+    },
+}
+
+/// What was seen of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NodeSeen {
+    /// Mounts or setup task.
+    Preparing,
+    /// It takes jobs.
+    Ready,
+    /// Its setup failed.
+    SetupFailed(Vec<BatchAiError>),
+    /// It is gone, wanted or not, and nothing that it ran is left.
+    Gone,
+}
+
+/// What was seen of an attempt on a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlacementSeen {
+    /// It has begun.
+    Active,
+    /// It is over and nothing of it is left running there.
+    Ended(Verdict),
+}

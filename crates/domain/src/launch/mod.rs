@@ -1,0 +1,5 @@
+//! Launch plans: what each node has to do for a job, made by pure functions.
+
+mod plan;
+
+pub use plan::*;

@@ -1,0 +1,103 @@
+//! The shape of a launch plan. Server and nodes share it, so it is versioned (see `node`'s files).
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{PlacementId, Uid};
+
+/// What one node has to do for one attempt of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LaunchPlan {
+    /// Which attempt of which job.
+    pub placement: PlacementId,
+    /// Job directory on this node (`AZ_BATCHAI_JOB_TEMP`): made anew for the attempt.
+    pub job_directory: String,
+    /// Volumes of the job, in the order to mount them.
+    pub mounts: Vec<Mount>,
+    /// Directory shared by all nodes of the attempt, as it is on every node, and where this node shows it
+    /// (`AZ_BATCHAI_SHARED_JOB_TEMP`).
+    pub shared_directory: Mount,
+    /// Directories to make after the mounts: stdout's and the output directories.
+    pub directories: Vec<String>,
+    /// Small files to write after the directories, path to content, such as the hostfile.
+    pub files: BTreeMap<String, String>,
+    /// Where the execution log goes.
+    pub execution_log: String,
+    /// Runs first, on every node; the toolkit starts once it has ended with 0 on all of them.
+    pub preparation: Option<Process>,
+    /// The toolkit's processes on this node; there may be none.
+    pub processes: Vec<Process>,
+    /// The attempt's nodes: this one's index, and how many there are. Where there is a preparation, no
+    /// node starts the toolkit before every node is prepared.
+    pub node_index: u32,
+    /// How many nodes the attempt has.
+    pub node_count: u32,
+    /// Longest run in seconds of the boot-time clock, from the start of the attempt on this node.
+    pub max_seconds: i64,
+    /// Seconds between SIGTERM and SIGKILL when it is stopped.
+    pub grace_seconds: u32,
+}
+
+/// A process to start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Process {
+    /// What it is, for the execution log: `job preparation`, `rank 0`.
+    pub name: String,
+    /// Program and arguments; the program is looked up in the PATH of `environment`.
+    pub arguments: Vec<String>,
+    /// The whole environment; the node adds PATH, HOME, USER, LANG, TZ where they are missing.
+    pub environment: BTreeMap<String, String>,
+    /// Working directory.
+    pub directory: String,
+    /// File for stdout, appended to.
+    pub stdout: String,
+    /// File for stderr, appended to.
+    pub stderr: String,
+    /// Whether its end decides the job's: the job succeeds when all that decide have ended with 0.
+    pub decides: bool,
+}
+
+/// A directory to be shown at another path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Mount {
+    /// The directory behind it, made if missing.
+    pub source: String,
+    /// Where it appears on the node.
+    pub path: String,
+}
+
+/// What a node has to be: its address, volumes and setup task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodePlan {
+    /// The node.
+    pub uid: Uid,
+    /// Its id as users see it.
+    pub name: String,
+    /// Its own address.
+    pub address: Ipv4Addr,
+    /// Volumes of the cluster, in the order to mount them.
+    pub mounts: Vec<Mount>,
+    /// Directories to make after the mounts.
+    pub directories: Vec<String>,
+    /// The setup task; its end with 0 makes the node ready.
+    pub setup: Option<Process>,
+    /// Execution log of the setup task.
+    pub execution_log: Option<String>,
+}
+
+/// Where things are on a node; the engine knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodePaths {
+    /// `AZ_BATCHAI_MOUNT_ROOT`.
+    pub mount_root: String,
+    /// `AZ_BATCHAI_JOB_TEMP_DIR`: root of all job directories.
+    pub jobs_root: String,
+    /// Root of the directories shared by the nodes of an attempt; the same on every node.
+    pub shared_root: String,
+}

@@ -1,0 +1,211 @@
+//! Resource ids in the shape of Azure Resource Manager.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::invalid::Invalid;
+use crate::name::{GroupName, Name, SubscriptionId, excerpt};
+
+/// A resource id as somebody wrote it: it compares without case and prints as given.
+///
+/// It need not point to a resource of this service: subnets, vaults and the like are kept as they are.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ResourceId(String);
+
+impl ResourceId {
+    /// Takes an id: it begins with a slash, has no empty or dotted segment and no control character.
+    pub fn new(text: &str, target: &str) -> Result<ResourceId, Invalid> {
+        let wrong = text.len() > 2048
+            || !text.starts_with('/')
+            || text.chars().any(char::is_control)
+            || text[1..]
+                .trim_end_matches('/')
+                .split('/')
+                .any(|s| s.is_empty() || s == "." || s == "..");
+        if wrong {
+            return Err(Invalid::new(
+                target,
+                format!(
+                    "'{}' is not a resource id. Use one such as /subscriptions/…/resourceGroups/….",
+                    excerpt(text)
+                ),
+            ));
+        }
+        Ok(ResourceId(text.trim_end_matches('/').to_owned()))
+    }
+
+    /// As given, without a slash at the end.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Lower-cased: what comparisons use.
+    pub fn key(&self) -> String {
+        self.0.to_ascii_lowercase()
+    }
+
+    /// Reads the id as one of this service's clusters, in any workspace of any group.
+    ///
+    /// `workspace/` for `workspaces/` is read too: the published PutJob example has it.
+    pub fn cluster(&self) -> Option<ClusterPath> {
+        let (scope, workspace, name) = self.in_workspace("clusters")?;
+        Some(ClusterPath {
+            scope,
+            workspace,
+            name,
+        })
+    }
+
+    /// Reads the id as one of this service's file servers.
+    pub fn file_server(&self) -> Option<FileServerPath> {
+        let (scope, workspace, name) = self.in_workspace("fileservers")?;
+        Some(FileServerPath {
+            scope,
+            workspace,
+            name,
+        })
+    }
+
+    fn in_workspace(&self, kind: &str) -> Option<(GroupPath, Name, Name)> {
+        let segments: Vec<&str> = self.0[1..].split('/').collect();
+        let [s, subscription, g, group, p, provider, w, workspace, k, name] = segments[..] else {
+            return None;
+        };
+        let fixed = s.eq_ignore_ascii_case("subscriptions")
+            && g.eq_ignore_ascii_case("resourceGroups")
+            && p.eq_ignore_ascii_case("providers")
+            && provider.eq_ignore_ascii_case("Microsoft.BatchAI")
+            && (w.eq_ignore_ascii_case("workspaces") || w.eq_ignore_ascii_case("workspace"))
+            && k.eq_ignore_ascii_case(kind);
+        if !fixed {
+            return None;
+        }
+        let scope = GroupPath {
+            subscription: SubscriptionId::new(subscription).ok()?,
+            group: GroupName::new(group).ok()?,
+        };
+        Some((scope, Name::new(workspace, "").ok()?, Name::new(name, "").ok()?))
+    }
+}
+
+impl PartialEq for ResourceId {
+    fn eq(&self, other: &ResourceId) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl Eq for ResourceId {}
+
+impl fmt::Display for ResourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A resource group of a subscription.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupPath {
+    /// The subscription.
+    pub subscription: SubscriptionId,
+    /// The group's name as given.
+    pub group: GroupName,
+}
+
+/// A cluster's place in the tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterPath {
+    /// Subscription and group.
+    pub scope: GroupPath,
+    /// The workspace.
+    pub workspace: Name,
+    /// The cluster.
+    pub name: Name,
+}
+
+/// A file server's place in the tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileServerPath {
+    /// Subscription and group.
+    pub scope: GroupPath,
+    /// The workspace.
+    pub workspace: Name,
+    /// The file server.
+    pub name: Name,
+}
+
+impl fmt::Display for GroupPath {
+    /// The id of the group. Groups print lower-cased in ids, as recorded (api.md section 1).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "/subscriptions/{}/resourceGroups/{}",
+            self.subscription,
+            self.group.key()
+        )
+    }
+}
+
+/// The id of a workspace.
+pub fn workspace_id(scope: &GroupPath, workspace: &Name) -> String {
+    format!("{scope}/providers/Microsoft.BatchAI/workspaces/{workspace}")
+}
+
+/// The id of a cluster.
+pub fn cluster_id(scope: &GroupPath, workspace: &Name, cluster: &Name) -> String {
+    format!("{}/clusters/{cluster}", workspace_id(scope, workspace))
+}
+
+/// The id of a file server; its path segment prints in lower case, as recorded.
+pub fn file_server_id(scope: &GroupPath, workspace: &Name, file_server: &Name) -> String {
+    format!("{}/fileservers/{file_server}", workspace_id(scope, workspace))
+}
+
+/// The id of an experiment.
+pub fn experiment_id(scope: &GroupPath, workspace: &Name, experiment: &Name) -> String {
+    format!("{}/experiments/{experiment}", workspace_id(scope, workspace))
+}
+
+/// The id of a job.
+pub fn job_id(scope: &GroupPath, workspace: &Name, experiment: &Name, job: &Name) -> String {
+    format!("{}/jobs/{job}", experiment_id(scope, workspace, experiment))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLUSTER: &str =
+        "/subscriptions/S-1/resourceGroups/Rg/providers/Microsoft.BatchAI/workspaces/w/clusters/c";
+
+    #[test]
+    fn a_cluster_id_is_read_without_case_and_with_the_published_misspelling() {
+        for text in [
+            CLUSTER.to_owned(),
+            CLUSTER.replace("resourceGroups", "resourcegroups"),
+            CLUSTER.replace("workspaces", "workspace"),
+            format!("{CLUSTER}/"),
+        ] {
+            let path = ResourceId::new(&text, "cluster.id").unwrap().cluster().unwrap();
+            assert_eq!(
+                cluster_id(&path.scope, &path.workspace, &path.name),
+                CLUSTER.replace("/Rg/", "/rg/")
+            );
+        }
+    }
+
+    #[test]
+    fn other_ids_are_not_clusters() {
+        let server = ResourceId::new(&CLUSTER.replace("clusters", "fileServers"), "x").unwrap();
+        assert!(server.cluster().is_none());
+        assert!(server.file_server().is_some());
+    }
+
+    #[test]
+    fn dotted_and_empty_segments_are_refused() {
+        for bad in ["", "x", "/a/../b", "/a//b", "/a/\u{0}"] {
+            assert!(ResourceId::new(bad, "id").is_err(), "{bad:?}");
+        }
+    }
+}

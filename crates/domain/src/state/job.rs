@@ -1,0 +1,526 @@
+//! State of a job.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{Attempt, PlacementId, Uid};
+use crate::name::Name;
+use crate::resource_id::GroupPath;
+use crate::spec::JobSpec;
+use crate::state::{BatchAiError, Meta};
+
+/// A job with its state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// What every resource has.
+    pub meta: Meta,
+    /// Where it is.
+    pub scope: GroupPath,
+    /// Its workspace.
+    pub workspace: Name,
+    /// Its experiment.
+    pub experiment: Name,
+    /// The cluster it was made for; the row may be gone by now.
+    pub cluster: Uid,
+    /// The wish.
+    pub spec: JobSpec,
+    /// What is known of it.
+    pub status: JobStatus,
+}
+
+/// What is known of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobStatus {
+    /// How far it is.
+    pub phase: JobPhase,
+    /// When the execution state, as shown, last changed.
+    pub since: Timestamp,
+    /// The last attempt given out; 0 before the first.
+    pub attempt: Attempt,
+    /// Where the last attempt runs or ran; kept after the end.
+    pub placement: Option<Placement>,
+    /// How many attempts were lost with a node.
+    pub losses: u32,
+    /// Start, end, exit code and errors, as shown.
+    pub execution: Option<ExecutionInfo>,
+    /// Why it waits, in one sentence; only while it is queued.
+    pub waiting: Option<String>,
+    /// `{sub}/{rg}/workspaces/{ws}/experiments/{exp}/jobs/{job}/{uuid}`.
+    pub output_segment: String,
+    /// Where each output directory, and `stdouterr`, lies in storage; recorded at placement so that files
+    /// can be listed when cluster and mounts are gone.
+    pub outputs: BTreeMap<String, OutputPlace>,
+}
+
+/// A directory in a storage account.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OutputPlace {
+    /// Share or container.
+    pub share: Share,
+    /// Path beneath it, without a slash at either end.
+    pub path: String,
+}
+
+/// A file share or blob container of a storage account.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Share {
+    /// The storage account, lower-cased.
+    pub account: String,
+    /// Share or container.
+    pub kind: ShareKind,
+    /// Its name.
+    pub name: String,
+}
+
+/// The two kinds of shares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ShareKind {
+    /// An Azure file share.
+    File,
+    /// An Azure blob container.
+    Blob,
+}
+
+/// One attempt's nodes, the master first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Placement {
+    /// The nodes in the order of their index.
+    pub nodes: Vec<PlacedNode>,
+    /// A port that was free on all of them when the job was placed.
+    pub port: u16,
+}
+
+/// A node of a placement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlacedNode {
+    /// The node.
+    pub uid: Uid,
+    /// Its id as users see it.
+    pub name: String,
+    /// Its address.
+    pub address: Ipv4Addr,
+    /// What was last seen of the attempt there.
+    pub seen: Seen,
+}
+
+/// What was seen of an attempt on one node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Seen {
+    /// Nothing yet.
+    Nothing,
+    /// It has begun.
+    Active,
+    /// It is over and nothing of it is left running there.
+    Ended(Verdict),
+    /// The node is gone, and nothing of it is left running.
+    Lost,
+}
+
+/// How an attempt ended on one node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Verdict {
+    /// Every process that decides ended by itself; the exit code is 0, or that of the first that failed.
+    /// A process ended by signal n counts as 128 + n, as a shell says it.
+    Exited(i32),
+    /// The preparation ended with this exit code; the toolkit was not started.
+    PreparationFailed(i32),
+    /// It ran longer than `maxWallClockTime` and was stopped.
+    TimedOut,
+    /// It was stopped as wanted.
+    Stopped,
+    /// It could not be started at all: an error with a code of errors.md, and the exit code shown.
+    NotStarted(BatchAiError, Option<i32>),
+}
+
+/// Start and end of the latest run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExecutionInfo {
+    /// Start of the latest run.
+    pub start: Timestamp,
+    /// Its end.
+    pub end: Option<Timestamp>,
+    /// Exit code of the command.
+    pub exit_code: Option<i32>,
+    /// Why it failed.
+    pub errors: Vec<BatchAiError>,
+}
+
+/// How far a job is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum JobPhase {
+    /// In the line.
+    Queued,
+    /// Wanted running.
+    Running,
+    /// Wanted stopped; what comes when nothing of it is left running.
+    Stopping(AfterStop),
+    /// Over, exit code 0.
+    Succeeded,
+    /// Over.
+    Failed,
+}
+
+/// What becomes of a job when nothing of its attempt is left running.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum AfterStop {
+    /// It was terminated: failed with `JobTerminated`.
+    Terminate,
+    /// Its nodes are taken away: back to its place in the line.
+    Requeue,
+    /// A node was lost: back to its place in the line, or failed with `NodeLost` when that was too often.
+    Lost,
+    /// One node's end has decided the job; the others are stopped.
+    Finish(Verdict),
+}
+
+/// What happens to a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobEvent {
+    /// The planner gives it nodes.
+    Placed {
+        /// The new attempt.
+        attempt: Attempt,
+        /// Where.
+        placement: Placement,
+        /// Where its outputs lie.
+        outputs: BTreeMap<String, OutputPlace>,
+    },
+    /// It asks for something that cannot be had.
+    Refused(BatchAiError),
+    /// A node reports of an attempt.
+    Reported {
+        /// Which attempt.
+        attempt: Attempt,
+        /// Which node.
+        node: Uid,
+        /// What was seen.
+        seen: Seen,
+    },
+    /// It is to end: terminated by its user, or with its cluster.
+    Terminate,
+    /// It is to give its nodes back.
+    Requeue,
+}
+
+/// Why an event changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum JobRefusal {
+    /// It speaks of another attempt than the current one: a late report.
+    #[error("the report is of attempt {got}, the current one is {current}")]
+    Stale {
+        /// The attempt of the report.
+        got: Attempt,
+        /// The attempt of the job.
+        current: Attempt,
+    },
+    /// It does not fit the state, or says what is known already.
+    #[error("the event does not change the state of the job")]
+    NoChange,
+}
+
+/// Code of a job that was terminated (errors.md).
+pub const JOB_TERMINATED: &str = "JobTerminated";
+/// Code of a job whose command failed (errors.md).
+pub const JOB_FAILED: &str = "JobFailed";
+/// Code of a job whose preparation failed (errors.md).
+pub const JOB_PREPARATION_FAILED: &str = "JobPreparationFailed";
+/// Code of a job that ran too long (behaviour.md section 4, our choice).
+pub const JOB_TIMED_OUT: &str = "JobMaxWallClockTimeExceeded";
+/// Code of a job whose nodes were lost too often.
+pub const NODE_LOST: &str = "NodeLost";
+
+impl JobStatus {
+    /// A job that has just been made.
+    pub fn new(output_segment: String, now: Timestamp) -> JobStatus {
+        JobStatus {
+            phase: JobPhase::Queued,
+            since: now,
+            attempt: Attempt::default(),
+            placement: None,
+            losses: 0,
+            execution: None,
+            waiting: None,
+            output_segment,
+            outputs: BTreeMap::new(),
+        }
+    }
+
+    /// The execution state as shown.
+    pub fn execution_state(&self) -> ExecutionState {
+        match &self.phase {
+            JobPhase::Queued => ExecutionState::Queued,
+            JobPhase::Running
+            | JobPhase::Stopping(AfterStop::Finish(_) | AfterStop::Lost | AfterStop::Requeue) => {
+                ExecutionState::Running
+            }
+            JobPhase::Stopping(AfterStop::Terminate) => ExecutionState::Terminating,
+            JobPhase::Succeeded => ExecutionState::Succeeded,
+            JobPhase::Failed => ExecutionState::Failed,
+        }
+    }
+
+    /// Whether it is over for good.
+    pub fn is_final(&self) -> bool {
+        matches!(self.phase, JobPhase::Succeeded | JobPhase::Failed)
+    }
+
+    /// Whether it holds nodes.
+    pub fn holds_nodes(&self) -> bool {
+        matches!(self.phase, JobPhase::Running | JobPhase::Stopping(_))
+    }
+
+    /// The state after an event. `max_losses` is how often a job goes back to the line for a lost node.
+    pub fn apply(&self, event: JobEvent, now: Timestamp, max_losses: u32) -> Result<JobStatus, JobRefusal> {
+        let mut next = self.clone();
+        match (&self.phase, event) {
+            (
+                JobPhase::Queued,
+                JobEvent::Placed {
+                    attempt,
+                    placement,
+                    outputs,
+                },
+            ) => {
+                if attempt <= self.attempt {
+                    return Err(JobRefusal::Stale {
+                        got: attempt,
+                        current: self.attempt,
+                    });
+                }
+                next.phase = JobPhase::Running;
+                next.attempt = attempt;
+                next.placement = Some(placement);
+                next.outputs = outputs;
+                next.waiting = None;
+                next.execution = Some(ExecutionInfo {
+                    start: now,
+                    end: None,
+                    exit_code: None,
+                    errors: Vec::new(),
+                });
+            }
+            (JobPhase::Queued, JobEvent::Refused(error)) => next.finish(now, None, vec![error]),
+            (JobPhase::Queued, JobEvent::Terminate) => next.finish(now, None, vec![terminated()]),
+            (JobPhase::Running | JobPhase::Stopping(_), JobEvent::Reported { attempt, node, seen }) => {
+                if attempt != self.attempt {
+                    return Err(JobRefusal::Stale {
+                        got: attempt,
+                        current: self.attempt,
+                    });
+                }
+                next.note(node, seen)?;
+                next.settle(now, max_losses);
+            }
+            (JobPhase::Running, JobEvent::Terminate) => next.phase = JobPhase::Stopping(AfterStop::Terminate),
+            (JobPhase::Running, JobEvent::Requeue) => next.phase = JobPhase::Stopping(AfterStop::Requeue),
+            (JobPhase::Stopping(AfterStop::Requeue | AfterStop::Lost), JobEvent::Terminate) => {
+                next.phase = JobPhase::Stopping(AfterStop::Terminate);
+            }
+            (
+                JobPhase::Queued | JobPhase::Succeeded | JobPhase::Failed,
+                JobEvent::Reported { attempt, .. },
+            ) => {
+                return Err(JobRefusal::Stale {
+                    got: attempt,
+                    current: self.attempt,
+                });
+            }
+            (
+                JobPhase::Running | JobPhase::Stopping(_) | JobPhase::Succeeded | JobPhase::Failed,
+                JobEvent::Placed { .. } | JobEvent::Refused(_),
+            )
+            | (
+                JobPhase::Queued | JobPhase::Stopping(_) | JobPhase::Succeeded | JobPhase::Failed,
+                JobEvent::Requeue,
+            )
+            | (
+                JobPhase::Stopping(AfterStop::Terminate | AfterStop::Finish(_))
+                | JobPhase::Succeeded
+                | JobPhase::Failed,
+                JobEvent::Terminate,
+            ) => return Err(JobRefusal::NoChange),
+        }
+        if next.execution_state() != self.execution_state() {
+            next.since = now;
+        }
+        Ok(next)
+    }
+
+    /// Writes down what a node reports. What ended or was lost stays so.
+    fn note(&mut self, node: Uid, seen: Seen) -> Result<(), JobRefusal> {
+        let placed = self
+            .placement
+            .as_mut()
+            .and_then(|p| p.nodes.iter_mut().find(|n| n.uid == node));
+        let Some(placed) = placed else {
+            return Err(JobRefusal::NoChange);
+        };
+        match (&placed.seen, &seen) {
+            (Seen::Nothing, Seen::Active | Seen::Ended(_) | Seen::Lost)
+            | (Seen::Active, Seen::Ended(_) | Seen::Lost) => placed.seen = seen,
+            (Seen::Nothing | Seen::Active | Seen::Ended(_) | Seen::Lost, _) => {
+                return Err(JobRefusal::NoChange);
+            }
+        }
+        Ok(())
+    }
+
+    /// Draws the conclusion from what all nodes report.
+    fn settle(&mut self, now: Timestamp, max_losses: u32) {
+        let nodes: &[PlacedNode] = self.placement.as_ref().map_or(&[], |p| &p.nodes);
+        let over = nodes
+            .iter()
+            .all(|n| matches!(n.seen, Seen::Ended(_) | Seen::Lost));
+        let lost = nodes.iter().any(|n| n.seen == Seen::Lost);
+        let failed = nodes.iter().find_map(|n| match &n.seen {
+            Seen::Ended(Verdict::Exited(0)) | Seen::Nothing | Seen::Active | Seen::Lost => None,
+            Seen::Ended(verdict) => Some(verdict.clone()),
+        });
+        let after = match (&self.phase, failed, lost) {
+            (JobPhase::Stopping(after), _, _) => after.clone(),
+            (_, Some(verdict), _) => AfterStop::Finish(verdict),
+            (_, None, true) => AfterStop::Lost,
+            (_, None, false) if over => AfterStop::Finish(Verdict::Exited(0)),
+            (_, None, false) => return,
+        };
+        if !over {
+            self.phase = JobPhase::Stopping(after);
+            return;
+        }
+        match after {
+            AfterStop::Terminate => self.finish(now, None, vec![terminated()]),
+            AfterStop::Requeue => self.requeue(),
+            AfterStop::Lost if self.losses < max_losses => {
+                self.losses += 1;
+                self.requeue();
+            }
+            AfterStop::Lost => {
+                self.losses += 1;
+                let message = format!(
+                    "The job's nodes were lost {} times. Submit the job again.",
+                    self.losses
+                );
+                self.finish(now, None, vec![BatchAiError::new(NODE_LOST, message)]);
+            }
+            AfterStop::Finish(verdict) => self.conclude(verdict, now),
+        }
+    }
+
+    fn requeue(&mut self) {
+        self.phase = JobPhase::Queued;
+        self.placement = None;
+    }
+
+    fn conclude(&mut self, verdict: Verdict, now: Timestamp) {
+        let failure = |code: &str, message: &str| vec![BatchAiError::new(code, message)];
+        match verdict {
+            Verdict::Exited(0) => self.finish(now, Some(0), Vec::new()),
+            Verdict::Exited(code) => {
+                self.finish(
+                    now,
+                    Some(code),
+                    failure(JOB_FAILED, "Job failed with non-zero exit code"),
+                );
+            }
+            Verdict::PreparationFailed(code) => {
+                let text = "Job preparation task failed with non-zero exit code";
+                self.finish(now, Some(code), failure(JOB_PREPARATION_FAILED, text));
+            }
+            Verdict::TimedOut => {
+                let text =
+                    "The job ran longer than its maxWallClockTime and was stopped. Allow it more time.";
+                self.finish(now, None, failure(JOB_TIMED_OUT, text));
+            }
+            Verdict::Stopped => self.finish(now, None, vec![terminated()]),
+            Verdict::NotStarted(error, code) => self.finish(now, code, vec![error]),
+        }
+    }
+
+    fn finish(&mut self, now: Timestamp, exit_code: Option<i32>, errors: Vec<BatchAiError>) {
+        self.phase = if exit_code == Some(0) && errors.is_empty() {
+            JobPhase::Succeeded
+        } else {
+            JobPhase::Failed
+        };
+        self.waiting = None;
+        let start = self.execution.as_ref().map_or(now, |e| e.start);
+        self.execution = Some(ExecutionInfo {
+            start,
+            end: Some(now),
+            exit_code,
+            errors,
+        });
+    }
+}
+
+fn terminated() -> BatchAiError {
+    BatchAiError::new(
+        JOB_TERMINATED,
+        "The specified job has been terminated by the user",
+    )
+}
+
+impl Job {
+    /// The current attempt.
+    pub fn placement_id(&self) -> PlacementId {
+        PlacementId {
+            job: self.meta.uid,
+            attempt: self.status.attempt,
+        }
+    }
+}
+
+/// The execution state as shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ExecutionState {
+    /// In the line.
+    Queued,
+    /// On its nodes.
+    Running,
+    /// Being stopped for good.
+    Terminating,
+    /// Over, exit code 0.
+    Succeeded,
+    /// Over.
+    Failed,
+}
+
+impl ExecutionState {
+    /// All of them.
+    pub const ALL: [ExecutionState; 5] = [
+        ExecutionState::Queued,
+        ExecutionState::Running,
+        ExecutionState::Terminating,
+        ExecutionState::Succeeded,
+        ExecutionState::Failed,
+    ];
+
+    /// As on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ExecutionState::Queued => "queued",
+            ExecutionState::Running => "running",
+            ExecutionState::Terminating => "terminating",
+            ExecutionState::Succeeded => "succeeded",
+            ExecutionState::Failed => "failed",
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "job_tests.rs"]
+mod tests;

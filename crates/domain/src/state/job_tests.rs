@@ -1,0 +1,127 @@
+use super::*;
+
+const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+fn placed(nodes: usize) -> JobStatus {
+    let nodes = (0..nodes)
+        .map(|i| PlacedNode {
+            uid: Uid(i as i64),
+            name: format!("n{i}"),
+            address: Ipv4Addr::LOCALHOST,
+            seen: Seen::Nothing,
+        })
+        .collect();
+    let event = JobEvent::Placed {
+        attempt: Attempt(1),
+        placement: Placement { nodes, port: 1 },
+        outputs: BTreeMap::new(),
+    };
+    JobStatus::new(String::new(), NOW).apply(event, NOW, 3).unwrap()
+}
+
+fn report(status: &JobStatus, node: i64, seen: Seen) -> Result<JobStatus, JobRefusal> {
+    status.apply(
+        JobEvent::Reported {
+            attempt: Attempt(1),
+            node: Uid(node),
+            seen,
+        },
+        NOW,
+        3,
+    )
+}
+
+fn code(status: &JobStatus) -> Option<String> {
+    status
+        .execution
+        .as_ref()
+        .and_then(|e| e.errors.first())
+        .map(|e| e.code.clone())
+}
+
+#[test]
+fn all_zero_is_success_and_the_state_is_final() {
+    let half = report(&placed(2), 0, Seen::Ended(Verdict::Exited(0))).unwrap();
+    assert_eq!(half.phase, JobPhase::Running);
+    let done = report(&half, 1, Seen::Ended(Verdict::Exited(0))).unwrap();
+    assert_eq!(done.phase, JobPhase::Succeeded);
+    assert_eq!(done.apply(JobEvent::Terminate, NOW, 3), Err(JobRefusal::NoChange));
+    assert!(matches!(
+        report(&done, 1, Seen::Lost),
+        Err(JobRefusal::Stale { .. })
+    ));
+}
+
+#[test]
+fn one_failure_stops_the_others_first() {
+    let stopping = report(&placed(2), 1, Seen::Ended(Verdict::Exited(7))).unwrap();
+    assert_eq!(
+        stopping.phase,
+        JobPhase::Stopping(AfterStop::Finish(Verdict::Exited(7)))
+    );
+    let done = report(&stopping, 0, Seen::Ended(Verdict::Stopped)).unwrap();
+    assert_eq!(done.phase, JobPhase::Failed);
+    assert_eq!(done.execution.as_ref().unwrap().exit_code, Some(7));
+    assert_eq!(code(&done).as_deref(), Some(JOB_FAILED));
+}
+
+#[test]
+fn a_lost_node_requeues_only_after_the_rest_is_stopped_and_not_for_ever() {
+    let stopping = report(&placed(2), 0, Seen::Lost).unwrap();
+    assert_eq!(stopping.phase, JobPhase::Stopping(AfterStop::Lost));
+    let queued = report(&stopping, 1, Seen::Ended(Verdict::Stopped)).unwrap();
+    assert_eq!((queued.phase.clone(), queued.losses), (JobPhase::Queued, 1));
+    let again = JobEvent::Placed {
+        attempt: Attempt(1),
+        placement: Placement {
+            nodes: Vec::new(),
+            port: 1,
+        },
+        outputs: BTreeMap::new(),
+    };
+    assert!(matches!(
+        queued.apply(again, NOW, 3),
+        Err(JobRefusal::Stale { .. })
+    ));
+    let mut tired = placed(1);
+    tired.losses = 3;
+    let failed = report(&tired, 0, Seen::Lost).unwrap();
+    assert_eq!(
+        (failed.phase.clone(), code(&failed).as_deref()),
+        (JobPhase::Failed, Some(NODE_LOST))
+    );
+}
+
+#[test]
+fn a_terminated_job_has_no_exit_code() {
+    let queued = JobStatus::new(String::new(), NOW)
+        .apply(JobEvent::Terminate, NOW, 3)
+        .unwrap();
+    assert_eq!(
+        (
+            queued.execution.as_ref().unwrap().exit_code,
+            code(&queued).as_deref()
+        ),
+        (None, Some(JOB_TERMINATED))
+    );
+    let stopping = placed(1).apply(JobEvent::Terminate, NOW, 3).unwrap();
+    assert_eq!(stopping.execution_state(), ExecutionState::Terminating);
+    let done = report(&stopping, 0, Seen::Ended(Verdict::Exited(0))).unwrap();
+    assert_eq!(
+        (done.phase.clone(), code(&done).as_deref()),
+        (JobPhase::Failed, Some(JOB_TERMINATED))
+    );
+}
+
+#[test]
+fn late_reports_are_fenced_off() {
+    let event = JobEvent::Reported {
+        attempt: Attempt(9),
+        node: Uid(0),
+        seen: Seen::Active,
+    };
+    assert!(matches!(
+        placed(1).apply(event, NOW, 3),
+        Err(JobRefusal::Stale { .. })
+    ));
+}
