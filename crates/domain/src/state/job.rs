@@ -51,8 +51,8 @@ pub struct JobStatus {
     pub waiting: Option<String>,
     /// `{sub}/{rg}/workspaces/{ws}/experiments/{exp}/jobs/{job}/{uuid}`.
     pub output_segment: String,
-    /// Where each output directory, and `stdouterr`, lies in storage; recorded at placement so that files
-    /// can be listed when cluster and mounts are gone.
+    /// Where each output directory, and `stdouterr`, lies in storage; recorded when the job is made, so that
+    /// files can be listed when cluster and mounts are gone. One that lies on no share is left out.
     pub outputs: BTreeMap<String, OutputPlace>,
 }
 
@@ -196,8 +196,6 @@ pub enum JobEvent {
         attempt: Attempt,
         /// Where.
         placement: Placement,
-        /// Where its outputs lie.
-        outputs: BTreeMap<String, OutputPlace>,
     },
     /// It asks for something that cannot be had.
     Refused(BatchAiError),
@@ -245,7 +243,7 @@ pub const NODE_LOST: &str = "NodeLost";
 
 impl JobStatus {
     /// A job that has just been made.
-    pub fn new(output_segment: String, now: Timestamp) -> JobStatus {
+    pub fn new(output_segment: String, outputs: BTreeMap<String, OutputPlace>, now: Timestamp) -> JobStatus {
         JobStatus {
             phase: JobPhase::Queued,
             since: now,
@@ -255,7 +253,7 @@ impl JobStatus {
             execution: None,
             waiting: None,
             output_segment,
-            outputs: BTreeMap::new(),
+            outputs,
         }
     }
 
@@ -289,11 +287,7 @@ impl JobStatus {
         match (&self.phase, event) {
             (
                 JobPhase::Queued,
-                JobEvent::Placed {
-                    attempt,
-                    placement,
-                    outputs,
-                },
+                JobEvent::Placed { attempt, placement },
             ) => {
                 if attempt <= self.attempt {
                     return Err(JobRefusal::Stale {
@@ -304,7 +298,6 @@ impl JobStatus {
                 next.phase = JobPhase::Running;
                 next.attempt = attempt;
                 next.placement = Some(placement);
-                next.outputs = outputs;
                 next.waiting = None;
                 next.execution = Some(ExecutionInfo {
                     start: now,

@@ -14,9 +14,10 @@ fn placed(nodes: usize) -> JobStatus {
     let event = JobEvent::Placed {
         attempt: Attempt(1),
         placement: Placement { nodes, port: 1 },
-        outputs: BTreeMap::new(),
     };
-    JobStatus::new(String::new(), NOW).apply(event, NOW, 3).unwrap()
+    JobStatus::new(String::new(), BTreeMap::new(), NOW)
+        .apply(event, NOW, 3)
+        .unwrap()
 }
 
 fn report(status: &JobStatus, node: i64, seen: Seen) -> Result<JobStatus, JobRefusal> {
@@ -77,7 +78,6 @@ fn a_lost_node_requeues_only_after_the_rest_is_stopped_and_not_for_ever() {
             nodes: Vec::new(),
             port: 1,
         },
-        outputs: BTreeMap::new(),
     };
     assert!(matches!(
         queued.apply(again, NOW, 3),
@@ -94,7 +94,7 @@ fn a_lost_node_requeues_only_after_the_rest_is_stopped_and_not_for_ever() {
 
 #[test]
 fn a_terminated_job_has_no_exit_code() {
-    let queued = JobStatus::new(String::new(), NOW)
+    let queued = JobStatus::new(String::new(), BTreeMap::new(), NOW)
         .apply(JobEvent::Terminate, NOW, 3)
         .unwrap();
     assert_eq!(
