@@ -1,0 +1,9 @@
+//! The store's database as its callers see it, each mode and each way to fail.
+
+mod crash;
+mod disk_full;
+mod files;
+mod group_commit;
+mod inline;
+mod migrations;
+mod support;
