@@ -1,6 +1,17 @@
 //! The embedded store: SQLite, one writer with group commit, operations and events.
+//!
+//! [`Store`] is what the server sees: domain values read in a [`Snapshot`] and written in a [`Tx`]. No SQL
+//! leaves this crate, and nothing waits for an engine or the network inside a transaction.
 
 pub mod db;
 mod files;
 pub mod lock;
 pub mod seal;
+mod store;
+mod tables;
+
+pub use store::Store;
+pub use tables::{
+    CoresInUse, Event, Goal, LineEntry, MIGRATIONS, NewCluster, NewJob, Operation, OperationStatus, Page,
+    Role, Snapshot, StoreError, Token, Tx,
+};

@@ -285,10 +285,7 @@ impl JobStatus {
     pub fn apply(&self, event: JobEvent, now: Timestamp, max_losses: u32) -> Result<JobStatus, JobRefusal> {
         let mut next = self.clone();
         match (&self.phase, event) {
-            (
-                JobPhase::Queued,
-                JobEvent::Placed { attempt, placement },
-            ) => {
+            (JobPhase::Queued, JobEvent::Placed { attempt, placement }) => {
                 if attempt <= self.attempt {
                     return Err(JobRefusal::Stale {
                         got: attempt,

@@ -1,0 +1,41 @@
+//! What is in use, for quotas.
+
+use rusqlite::params;
+use trainyard_domain::name::{Region, SubscriptionId};
+use trainyard_domain::spec::{ClusterSpec, VmPriority};
+use trainyard_domain::stored;
+
+use super::{Snapshot, StoreError};
+
+/// Nodes of one cluster, for counting cores.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CoresInUse {
+    /// VM size of the nodes.
+    pub vm_size: String,
+    /// Kind of the nodes.
+    pub priority: VmPriority,
+    /// How many.
+    pub nodes: u32,
+}
+
+impl Snapshot<'_> {
+    /// The allocated nodes of a subscription in a region, by cluster.
+    pub fn nodes_in_use(
+        &self,
+        subscription: &SubscriptionId,
+        region: &Region,
+    ) -> Result<Vec<CoresInUse>, StoreError> {
+        let sql = "SELECT c.spec, count(*) FROM nodes n JOIN clusters c ON c.uid = n.cluster_uid \
+                   JOIN workspaces w ON w.uid = c.workspace_uid \
+                   JOIN resource_groups g ON g.uid = w.group_uid \
+                   WHERE g.subscription_key = ?1 AND w.region = ?2 GROUP BY c.uid";
+        self.rows(sql, params![subscription.key(), region.as_str()], |row| {
+            let spec: ClusterSpec = stored::read(&row.get::<_, String>(0)?)?;
+            Ok(CoresInUse {
+                vm_size: spec.vm_size,
+                priority: spec.vm_priority,
+                nodes: row.get(1)?,
+            })
+        })
+    }
+}
