@@ -64,6 +64,10 @@ impl<T, E> Giver<T, E> {
 
 impl<T, E> Drop for Giver<T, E> {
     fn drop(&mut self) {
+        // A panic in a work ends the process (or goes up to the caller, inline): nobody is told before that.
+        if std::thread::panicking() {
+            return;
+        }
         if let Some(slot) = self.0.take() {
             slot.settle(State::Gone);
         }
