@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-/// Folders that hold nothing of ours.
+/// Folders, and in a git worktree a file, that hold nothing of ours.
 const SKIPPED: &[&str] = &[
     "target",
     ".git",
@@ -118,12 +118,13 @@ fn read_package(root: &Path, package: &Value) -> Result<Package> {
 fn read_folder(root: &Path, folder: &Path, into: &mut Vec<TextFile>) -> Result<()> {
     for entry in std::fs::read_dir(folder).with_context(|| folder.display().to_string())? {
         let entry = entry?;
+        if SKIPPED.iter().any(|skipped| entry.file_name() == *skipped) {
+            continue;
+        }
         let kind = entry.file_type()?;
         let path = entry.path();
         if kind.is_dir() {
-            if !SKIPPED.iter().any(|skipped| entry.file_name() == *skipped) {
-                read_folder(root, &path, into)?;
-            }
+            read_folder(root, &path, into)?;
         } else if kind.is_file() {
             // What is not text is none of the rules' business.
             if let Ok(text) = String::from_utf8(std::fs::read(&path)?) {
