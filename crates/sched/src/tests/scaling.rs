@@ -60,6 +60,8 @@ fn by_hand_the_fewest_jobs_are_disturbed_then_the_smaller_then_the_newer() {
         (3, "12333", &[5, 4], &[3]),
         // Three nodes: the largest alone.
         (2, "12333", &[5, 4, 3], &[3]),
+        // The smallest that is enough, not the largest.
+        (4, "122333", &[3, 2], &[2]),
         // Four nodes: the largest and one more, the newer of the two others.
         (1, "12333", &[2, 5, 4, 3], &[2, 3]),
         // A job that ends anyway goes first, and is not stopped again.

@@ -49,7 +49,7 @@ pub fn node_plan(plan: &NodePlan) -> String {
         line(&mut out, format!("  directory {directory}"));
     }
     line(&mut out, format!("  execution log {:?}", plan.execution_log));
-    for each in &plan.setup {
+    if let Some(each) = &plan.setup {
         process(&mut out, each);
     }
     out
