@@ -1,0 +1,114 @@
+//! Volumes: which share each is, and where it appears.
+
+use crate::spec::{AzureFileShareReference, MountVolumes};
+use crate::state::{OutputPlace, Share, ShareKind};
+
+use super::path::{join, parts};
+use super::plan::Mount;
+
+/// A volume of a cluster or a job.
+pub(super) struct Volume {
+    /// The member that asks for it and is at fault if it cannot be had, such as
+    /// `azureFileShares[0].azureFileUrl`.
+    pub member: String,
+    /// Where it appears beneath the mount root, without a slash at either end.
+    pub relative: String,
+    /// The share, or the directory of one, behind it; `None` when it is not on a share.
+    pub behind: Option<OutputPlace>,
+}
+
+/// All volumes, in the order of the members and their entries.
+pub(super) fn volumes(all: &MountVolumes) -> Vec<Volume> {
+    let shares = all.azure_file_shares.iter().enumerate().map(|(i, share)| {
+        let member = format!("azureFileShares[{i}].azureFileUrl");
+        volume(member, &share.relative_mount_path, file_share(share))
+    });
+    let blobs = all.azure_blob_file_systems.iter().enumerate().map(|(i, blob)| {
+        let member = format!("azureBlobFileSystems[{i}].containerName");
+        let behind = place(&blob.account_name, ShareKind::Blob, &blob.container_name, "");
+        volume(member, &blob.relative_mount_path, behind)
+    });
+    let servers = all
+        .file_servers
+        .iter()
+        .map(|server| volume("fileServers".to_owned(), &server.relative_mount_path, None));
+    let unmanaged = all.unmanaged_file_systems.iter().map(|other| {
+        volume(
+            "unmanagedFileSystems".to_owned(),
+            &other.relative_mount_path,
+            None,
+        )
+    });
+    shares.chain(blobs).chain(servers).chain(unmanaged).collect()
+}
+
+/// The mounts of all volumes that are on shares, beneath `root`: a volume inside another comes after it.
+/// `directory` tells the real directory of a share.
+pub(super) fn share_mounts(
+    all: Option<&MountVolumes>,
+    root: &str,
+    directory: &dyn Fn(&Share) -> String,
+) -> Vec<Mount> {
+    let mut mounts: Vec<Mount> = all
+        .map(volumes)
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|volume| {
+            let behind = volume.behind.as_ref()?;
+            Some(Mount {
+                source: join(&directory(&behind.share), &behind.path),
+                path: join(root, &volume.relative),
+            })
+        })
+        .collect();
+    mounts.sort_by_key(|mount| mount.path.split('/').count());
+    mounts
+}
+
+fn volume(member: String, relative: &str, behind: Option<OutputPlace>) -> Volume {
+    // A path with `..` is refused when it is sent; if one came here, its volume would be on no share.
+    let clean = parts(relative);
+    Volume {
+        member,
+        relative: clean.as_ref().map_or_else(String::new, |parts| parts.join("/")),
+        behind: clean.and(behind),
+    }
+}
+
+/// The share that a URL names, and the directory of it if it goes on.
+fn file_share(reference: &AzureFileShareReference) -> Option<OutputPlace> {
+    let url = &reference.azure_file_url;
+    let address = url.split_once("://").map_or(url.as_str(), |(_, address)| address);
+    let address = address.split(['?', '#']).next().unwrap_or_default();
+    let (host, path) = address.trim_start_matches('/').split_once('/')?;
+    let (share, directory) = path.trim_start_matches('/').split_once('/').unwrap_or((path, ""));
+    let account = match reference.account_name.as_str() {
+        "" => host.split('.').next().unwrap_or_default(),
+        name => name,
+    };
+    place(account, ShareKind::File, share, directory)
+}
+
+fn place(account: &str, kind: ShareKind, name: &str, directory: &str) -> Option<OutputPlace> {
+    let share = Share {
+        account: account.to_ascii_lowercase(),
+        kind,
+        name: name.trim_matches('/').to_owned(),
+    };
+    let legal = is_name(&share.account) && is_name(&share.name);
+    let directory = parts(directory)?.join("/");
+    legal.then_some(OutputPlace {
+        share,
+        path: directory,
+    })
+}
+
+/// Whether an account or a share can have this name: it must never be a path.
+fn is_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= 255
+        && name.chars().any(|c| c != '.')
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '$'))
+}

@@ -1,0 +1,168 @@
+//! A job on one of its nodes: where things are there, and which variables its processes see.
+
+use std::collections::BTreeMap;
+
+use crate::spec::{EnvironmentVariable, SecretSource, SecretVariable};
+use crate::state::PlacedNode;
+
+use super::expand::expand;
+use super::job::JobLaunch;
+use super::path::{JOB_MOUNT_ROOT, MOUNT_ROOT, join, resolve_directory};
+use super::place::STDOUTERR;
+use super::plan::{Mount, Process};
+
+/// Variables by name.
+pub(super) type Variables = BTreeMap<String, String>;
+
+/// A job on one of its nodes.
+pub(super) struct Site<'a> {
+    /// The job.
+    pub job: &'a JobLaunch<'a>,
+    /// The node.
+    pub node: &'a PlacedNode,
+    /// Its place among the nodes; 0 is the master.
+    pub index: usize,
+    /// `AZ_BATCHAI_JOB_TEMP`.
+    pub job_temp: String,
+    /// Root of the job's volumes.
+    pub job_mounts: String,
+    /// `AZ_BATCHAI_SHARED_JOB_TEMP`.
+    pub shared: Mount,
+    /// Path of the hostfile.
+    pub hostfile: String,
+    /// `AZ_BATCHAI_STDOUTERR_DIR`.
+    pub stdouterr: String,
+    /// Output directories, id and path.
+    pub outputs: Vec<(String, String)>,
+    /// Every variable of ours that is the same for all processes on the node.
+    pub variables: Variables,
+}
+
+impl<'a> Site<'a> {
+    /// The job on the node with this index.
+    pub fn new(job: &'a JobLaunch<'a>, index: usize, node: &'a PlacedNode) -> Site<'a> {
+        let paths = (job.paths)(node.uid);
+        let job_temp = join(
+            &paths.jobs_root,
+            &format!("{}/{}/{}", job.workspace, job.experiment, job.job),
+        );
+        let job_mounts = join(&job_temp, "mounts");
+        let shared = Mount {
+            source: join(&paths.shared_root, &job.placement.to_string()),
+            path: join(&job_temp, "shared"),
+        };
+        let roots: Variables = [
+            (MOUNT_ROOT, paths.mount_root),
+            (JOB_MOUNT_ROOT, job_mounts.clone()),
+            ("AZ_BATCHAI_JOB_TEMP", job_temp.clone()),
+            // With a slash at the end, as documented (behaviour.md section 8).
+            ("AZ_BATCHAI_JOB_TEMP_DIR", join(&paths.jobs_root, "") + "/"),
+            ("AZ_BATCHAI_SHARED_JOB_TEMP", shared.path.clone()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+
+        let segment = job.output_segment;
+        let directory = |prefix: &str, rest: String| {
+            let prefix = resolve_directory(prefix, &roots, &job_temp);
+            join(&prefix, &format!("{segment}/{rest}"))
+        };
+        let stdouterr = directory(&job.spec.std_out_err_path_prefix, STDOUTERR.to_owned());
+        let outputs: Vec<(String, String)> = job
+            .spec
+            .output_directories
+            .iter()
+            .map(|output| {
+                let suffix = output.path_suffix.as_deref().unwrap_or_default();
+                let path = directory(&output.path_prefix, format!("outputs/{suffix}"));
+                (output.id.clone(), path)
+            })
+            .collect();
+        let inputs = job.spec.input_directories.iter().map(|input| {
+            let path = resolve_directory(&input.path, &roots, &job_temp);
+            (format!("AZ_BATCHAI_INPUT_{}", input.id), path)
+        });
+
+        let hostfile = join(&job_temp, "hostfile");
+        let mut variables = roots.clone();
+        variables.extend(inputs);
+        variables.extend(
+            outputs
+                .iter()
+                .map(|(id, path)| (format!("AZ_BATCHAI_OUTPUT_{id}"), path.clone())),
+        );
+        variables.extend(job.variables());
+        variables.insert("AZ_BATCHAI_STDOUTERR_DIR".to_owned(), stdouterr.clone());
+        variables.insert("AZ_BATCHAI_MPI_HOST_FILE".to_owned(), hostfile.clone());
+        Site {
+            job,
+            node,
+            index,
+            job_temp,
+            job_mounts,
+            shared,
+            hostfile,
+            stdouterr,
+            outputs,
+            variables,
+        }
+    }
+
+    /// A file in the directory of stdout; on several nodes `name` has this node's id behind it.
+    pub fn own_file(&self, name: &str, extension: &str) -> String {
+        let file = match self.job.nodes.len() {
+            1 => format!("{name}.{extension}"),
+            _ => format!("{name}-{}.{extension}", self.node.name),
+        };
+        join(&self.stdouterr, &file)
+    }
+
+    /// A process whose variables of ours are `variables`, writing to `stdout{tail}` and `stderr{tail}`.
+    pub fn process(&self, name: &str, script: String, variables: &Variables, tail: &str) -> Process {
+        let spec = self.job.spec;
+        Process {
+            name: name.to_owned(),
+            arguments: bash(script),
+            environment: environment(variables, &spec.environment_variables, &spec.secrets),
+            directory: self.job_temp.clone(),
+            stdout: join(&self.stdouterr, &format!("stdout{tail}")),
+            stderr: join(&self.stdouterr, &format!("stderr{tail}")),
+            decides: true,
+        }
+    }
+
+    /// The job preparation (behaviour.md section 5). The names of its files on several nodes are not
+    /// recorded; here each node has its own, so that they never write over one another.
+    pub fn preparation(&self) -> Option<Process> {
+        let command = self.job.spec.job_preparation.clone()?;
+        let process = self.process("job preparation", command, &self.variables, "");
+        Some(Process {
+            stdout: self.own_file("stdout-job_prep", "txt"),
+            stderr: self.own_file("stderr-job_prep", "txt"),
+            decides: false,
+            ..process
+        })
+    }
+}
+
+/// The arguments that have bash read a command line.
+pub(super) fn bash(script: String) -> Vec<String> {
+    vec!["bash".to_owned(), "-c".to_owned(), script]
+}
+
+/// A whole environment: the user's variables, `ours` expanded in them, then the user's secrets, then
+/// ours, which nothing overrides.
+pub(super) fn environment(
+    ours: &Variables,
+    variables: &[EnvironmentVariable],
+    secrets: &[SecretVariable],
+) -> Variables {
+    let plain = variables.iter().map(|v| (v.name.clone(), expand(&v.value, ours)));
+    let secret = secrets.iter().filter_map(|variable| match &variable.value {
+        SecretSource::Value(secret) => Some((variable.name.clone(), secret.reveal().to_owned())),
+        // Refused before any plan is made, see `unavailable`.
+        SecretSource::Vault(_) => None,
+    });
+    let ours = ours.iter().map(|(name, value)| (name.clone(), value.clone()));
+    plain.chain(secret).chain(ours).collect()
+}
