@@ -1,0 +1,120 @@
+//! Which directory stands for which storage account.
+
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fd::OwnedFd;
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::{AccountName, Kind, Place, RelativePath, ShareName, StorageError, beneath};
+
+/// New directories belong to the server's own user and are written by it only: nodes run as that user, so
+/// nothing wider is needed, and other users of the machine cannot plant files among a job's.
+const DIRECTORY_MODE: u32 = 0o755;
+
+/// The storage accounts of this server: names and their root directories.
+///
+/// Beneath a root lie `files/{share}` and `blobs/{container}`.
+#[derive(Debug, Clone)]
+pub struct Accounts {
+    configured: BTreeMap<AccountName, PathBuf>,
+    default_root: PathBuf,
+}
+
+impl Accounts {
+    /// Accounts as configured; any other lies in `{data}/storage/{account}`.
+    #[must_use]
+    pub fn new(data: &Path, configured: BTreeMap<AccountName, PathBuf>) -> Self {
+        Self {
+            configured,
+            default_root: data.join("storage"),
+        }
+    }
+
+    /// The root directory of an account, which may not exist yet.
+    #[must_use]
+    pub fn root(&self, account: &AccountName) -> PathBuf {
+        match self.configured.get(account) {
+            Some(root) => root.clone(),
+            None => self.default_root.join(account.as_str()),
+        }
+    }
+
+    /// Makes the directory of a share where it is missing and answers its real path, without links, which
+    /// nodes show under their mount roots.
+    ///
+    /// # Errors
+    /// [`StorageError::Outside`] where it was replaced by a link that leaves the account's root,
+    /// [`StorageError::NotADirectory`] where something else has its name, [`StorageError::Io`] else.
+    pub fn ensure(
+        &self,
+        account: &AccountName,
+        kind: Kind,
+        share: &ShareName,
+    ) -> Result<PathBuf, StorageError> {
+        let place = Place {
+            account: account.clone(),
+            kind,
+            share: share.clone(),
+            path: RelativePath::root(),
+        };
+        self.make(&place)
+            .map_err(|source| match Errno::from_io_error(&source) {
+                // Not "does not exist": that would be the wrong thing to say of what was just made.
+                Some(errno) if errno != Errno::NOENT => StorageError::at(&place, "making", errno),
+                _ => StorageError::Io {
+                    doing: "making",
+                    place: place.clone(),
+                    source,
+                },
+            })
+    }
+
+    fn make(&self, place: &Place) -> std::io::Result<PathBuf> {
+        let root = self.root(&place.account);
+        DirBuilder::new()
+            .recursive(true)
+            .mode(DIRECTORY_MODE)
+            .create(&root)?;
+        let mut at = open_root(&root)?;
+        let folder = share_path(place);
+        for segment in folder.segments() {
+            match rustix::fs::mkdirat(&at, segment, Mode::from_raw_mode(DIRECTORY_MODE)) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+            at = beneath::open(
+                &at,
+                &RelativePath::trusted(segment.to_owned()),
+                OFlags::PATH | OFlags::DIRECTORY,
+            )?;
+        }
+        let real = fs::canonicalize(root.join(folder.as_str()))?;
+        if !real.starts_with(fs::canonicalize(&root)?) {
+            return Err(Errno::XDEV.into());
+        }
+        Ok(real)
+    }
+
+    /// The root directory of a place's share, opened beneath its account's root.
+    pub(crate) fn open_share(&self, place: &Place) -> rustix::io::Result<OwnedFd> {
+        let root = open_root(&self.root(&place.account))?;
+        beneath::open(&root, &share_path(place), OFlags::PATH | OFlags::DIRECTORY)
+    }
+}
+
+/// The account's root is the administrator's word: a link there is followed.
+fn open_root(root: &Path) -> rustix::io::Result<OwnedFd> {
+    rustix::fs::open(
+        root,
+        OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )
+}
+
+fn share_path(place: &Place) -> RelativePath {
+    RelativePath::trusted(format!("{}/{}", place.kind.folder(), place.share))
+}

@@ -1,0 +1,56 @@
+//! What can go wrong with stored files.
+
+use std::io;
+
+use rustix::io::Errno;
+
+use crate::{BadPath, Place};
+
+/// Why a directory or file could not be had. Texts name places within storage only, never the machine's
+/// paths, and can be shown to users.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// The path asked for cannot lie beneath the share.
+    #[error(transparent)]
+    BadPath(#[from] BadPath),
+    /// A symbolic link on the way leads out of the share, or links run in circles.
+    #[error("{0} cannot be used: a symbolic link on the way leads out of the share; copy what it points to")]
+    Outside(Place),
+    /// There is no such file.
+    #[error("{0} does not exist: list its directory to see what does")]
+    NotFound(Place),
+    /// A file was asked for and something else is there.
+    #[error("{0} is not a regular file: ask for a file")]
+    NotAFile(Place),
+    /// A directory was asked for and something else is there.
+    #[error("{0} is not a directory: ask for a directory")]
+    NotADirectory(Place),
+    /// The file system failed.
+    #[error("{doing} {place} failed on the server: its file system must be looked at")]
+    Io {
+        /// What was done: "listing", "opening" or "making".
+        doing: &'static str,
+        /// Where.
+        place: Place,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl StorageError {
+    /// The error for what the kernel said at `place`.
+    pub(crate) fn at(place: &Place, doing: &'static str, errno: Errno) -> Self {
+        let place = place.clone();
+        match errno {
+            Errno::XDEV | Errno::LOOP => Self::Outside(place),
+            Errno::NOENT => Self::NotFound(place),
+            Errno::NOTDIR => Self::NotADirectory(place),
+            other => Self::Io {
+                doing,
+                place,
+                source: other.into(),
+            },
+        }
+    }
+}
