@@ -1,1 +1,14 @@
 //! One adapter per api-version: wire bodies to domain and back.
+//!
+//! A body is read into a domain spec with all defaults filled in and all rules of the domain kept, or it is
+//! a [`BadBody`] that names the offending member. Answers are written in the shape and member order of the
+//! recordings (api.md sections 1 and 6): never a `null`, never a secret.
+
+mod body;
+pub mod envelope;
+mod out;
+pub mod resources;
+pub mod time;
+pub mod v2018_05_01;
+
+pub use body::{BadBody, BadCode};

@@ -3,12 +3,14 @@
 //! Every member that the service specifies is here, whether this version acts on it or not; defaults are
 //! filled in (api.md section 6), so two specs are equal exactly when the wishes are.
 
+mod check;
 mod cluster;
 mod file_server;
 mod job;
 mod mounts;
 mod toolkit;
 
+pub use check::{Checked, check_tags};
 pub use cluster::*;
 pub use file_server::*;
 pub use job::*;
