@@ -177,3 +177,22 @@ fn kind(status: &Stat) -> Option<EntryKind> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_went_away_after_it_was_read_is_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("here")).unwrap();
+        let open = || OwnedFd::from(std::fs::File::open(folder.path()).unwrap());
+        let level = Level {
+            share: open(),
+            path: &RelativePath::root(),
+            directory: open(),
+        };
+        assert_eq!(level.look("here").unwrap(), Some(EntryKind::Directory));
+        assert_eq!(level.look("gone").unwrap(), None);
+    }
+}

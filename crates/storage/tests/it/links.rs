@@ -110,11 +110,16 @@ fn parts_cannot_be_shifted_into_each_other() {
             "{to}"
         );
     }
+    // Without their lengths, these parts would be signed as the same bytes.
+    let link = key()
+        .sign(&place("xy"), time(EXPIRES))
+        .replacen("/share/xy", "/sharex/y", 1);
+    assert_eq!(verify(&link, 0), Err(LinkError::BadSignature));
 }
 
 #[test]
 fn a_link_to_what_became_a_link_out_gives_nothing() {
-    let ground = Ground::new();
+    let ground = Ground::prepare();
     let file = ground.place.join("file").unwrap();
     let link = key().sign(&file, time(EXPIRES));
     std::os::unix::fs::symlink(ground.outside.join("secret"), ground.output.join("file")).unwrap();

@@ -22,7 +22,7 @@ pub struct Ground {
 }
 
 impl Ground {
-    pub fn new() -> Self {
+    pub fn prepare() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let accounts = Accounts::new(&folder.path().join("data"), BTreeMap::new());
         let place = place("job/outputs");

@@ -11,11 +11,20 @@ use trainyard_storage::{Page, StorageError};
 
 use crate::Ground;
 
+/// Ends the other thread's loop, also when an assertion fails.
+struct EndOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for EndOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 const ROUNDS: usize = 3000;
 
 #[test]
 fn a_directory_swapped_for_a_link_out_is_never_followed() {
-    let ground = Ground::new();
+    let ground = Ground::prepare();
     let (real, link) = (ground.output.join("swapped"), ground.output.join("other"));
     fs::create_dir(&real).unwrap();
     fs::write(real.join("inside"), "inside").unwrap();
@@ -30,6 +39,7 @@ fn a_directory_swapped_for_a_link_out_is_never_followed() {
                 renameat_with(CWD, &real, CWD, &link, RenameFlags::EXCHANGE).unwrap();
             }
         });
+        let _end = EndOnDrop(&done);
         for _ in 0..ROUNDS {
             match ground
                 .accounts
@@ -57,7 +67,6 @@ fn a_directory_swapped_for_a_link_out_is_never_followed() {
                 Err(other) => panic!("{other:?}"),
             }
         }
-        done.store(true, Ordering::Relaxed);
     });
     assert_eq!(listed + read + refused, 2 * ROUNDS);
     assert!(refused > 0, "the directory was never seen swapped");
@@ -65,7 +74,7 @@ fn a_directory_swapped_for_a_link_out_is_never_followed() {
 
 #[test]
 fn what_was_there_before_is_listed_once_while_the_directory_grows_and_shrinks() {
-    let ground = Ground::new();
+    let ground = Ground::prepare();
     let lasting: BTreeSet<String> = (0..200).map(|number| format!("lasting-{number:03}")).collect();
     for name in &lasting {
         fs::write(ground.output.join(name), "").unwrap();
@@ -87,9 +96,11 @@ fn what_was_there_before_is_listed_once_while_the_directory_grows_and_shrinks() 
                 }
             }
         });
+        let _end = EndOnDrop(&done);
         for _ in 0..60 {
             let (mut seen, mut after) = (Vec::new(), None);
-            loop {
+            // Far more pages than all names that ever exist need.
+            for _ in 0..100 {
                 let page = ground
                     .accounts
                     .list(&ground.place, ".", &Page::new(after, 37))
@@ -106,6 +117,5 @@ fn what_was_there_before_is_listed_once_while_the_directory_grows_and_shrinks() 
                 lasting.len()
             );
         }
-        done.store(true, Ordering::Relaxed);
     });
 }

@@ -11,7 +11,7 @@ use crate::Ground;
 
 #[test]
 fn files_are_read_with_their_length() {
-    let ground = Ground::new();
+    let ground = Ground::prepare();
     fs::write(ground.output.join("a b%+?#é"), "hello").unwrap();
     symlink("a b%+?#é", ground.output.join("link")).unwrap();
     for name in ["a b%+?#é", "link", "./link"] {
@@ -29,7 +29,7 @@ fn files_are_read_with_their_length() {
 
 #[test]
 fn only_regular_files_within_the_share_are_opened() {
-    let ground = Ground::new();
+    let ground = Ground::prepare();
     let output = &ground.output;
     // Opened plainly, a pipe without a writer would block for ever.
     mkfifoat(CWD, output.join("fifo"), Mode::from_raw_mode(0o644)).unwrap();
@@ -78,7 +78,7 @@ proptest! {
         segments in prop::collection::vec(
             "\\.\\.|\\.||out|up|self|abs|job|outputs|outside|secret|data|storage|%2e%2e|[^\\x00]{0,3}", 1..9),
     ) {
-        let ground = Ground::new();
+        let ground = Ground::prepare();
         symlink("../../../../../../../outside", ground.output.join("up")).unwrap();
         symlink(&ground.outside, ground.output.join("out")).unwrap();
         symlink(".", ground.output.join("self")).unwrap();
