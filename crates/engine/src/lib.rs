@@ -99,3 +99,23 @@ pub enum PlacementSeen {
     /// It is over and nothing of it is left running there.
     Ended(Verdict),
 }
+
+/// The `n`-th address that a node of this machine can have: a loopback address of its own, 127.16.0.1 and
+/// up. They repeat after some four million.
+pub fn node_address(n: u32) -> std::net::Ipv4Addr {
+    const HOSTS: u32 = 254;
+    const NETS: u32 = 240 * 256;
+    let n = n % (HOSTS * NETS);
+    let (net, host) = (n / HOSTS, n % HOSTS);
+    let [_, _, high, low] = net.to_be_bytes();
+    std::net::Ipv4Addr::new(127, 16 + high, low, 1 + u8::try_from(host).unwrap_or(0))
+}
+
+impl Observation {
+    /// The node it is about.
+    pub fn node(&self) -> Uid {
+        match self {
+            Observation::Node { node, .. } | Observation::Placement { node, .. } => *node,
+        }
+    }
+}

@@ -1,1 +1,23 @@
 //! The service: operation table, handlers, access, long-running operations, reconcilers, metrics.
+//!
+//! The way of a request: [`http`] folds the path and finds the row of the operation table ([`ops`]) →
+//! [`access`] → the handler in [`api`] → the wire adapter → one write → the answer. The way of a job is in
+//! [`reconcile`]. No engine is known here by name, and no SQL.
+
+mod access;
+mod api;
+mod app;
+mod arm_error;
+mod http;
+mod lro;
+mod metrics;
+pub mod ops;
+mod ports;
+mod reconcile;
+mod settings;
+
+pub use app::{App, StartError, Stop};
+pub use http::Scheme;
+pub use ports::{Clock, Ports, Random};
+pub use reconcile::{Pump, PumpError};
+pub use settings::{Quotas, Settings, VmSize};

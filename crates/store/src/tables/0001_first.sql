@@ -114,6 +114,8 @@ CREATE TABLE jobs (
     priority           INTEGER NOT NULL,
     node_count         INTEGER NOT NULL,
     state              TEXT NOT NULL,
+    -- 1 while its attempt is wanted stopped and something of it may be left.
+    stopping           INTEGER NOT NULL,
     UNIQUE (experiment_uid, name_key)
 ) STRICT;
 CREATE INDEX jobs_in_experiment ON jobs (experiment_uid, uid);
@@ -121,7 +123,12 @@ CREATE INDEX jobs_in_experiment ON jobs (experiment_uid, uid);
 CREATE INDEX jobs_in_line ON jobs (cluster_uid, priority DESC, uid, node_count) WHERE state = 'queued';
 -- Jobs that hold nodes; as many as there are nodes, at most.
 CREATE INDEX jobs_on_nodes ON jobs (cluster_uid, uid) WHERE state IN ('running', 'terminating');
-CREATE INDEX jobs_to_delete ON jobs (uid) WHERE provisioning = 'deleting';
+CREATE INDEX jobs_to_stop ON jobs (cluster_uid, uid) WHERE stopping = 1;
+CREATE INDEX jobs_to_delete ON jobs (experiment_uid, uid) WHERE provisioning <> 'deleting';
+
+CREATE INDEX groups_to_delete ON resource_groups (uid) WHERE provisioning = 'deleting';
+CREATE INDEX workspaces_to_delete ON workspaces (uid) WHERE provisioning = 'deleting';
+CREATE INDEX experiments_to_delete ON experiments (uid) WHERE provisioning = 'deleting';
 
 -- Jobs per experiment and state, kept in the transaction that changes a job.
 CREATE TABLE job_counts (

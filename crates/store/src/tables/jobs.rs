@@ -5,7 +5,7 @@ use rusqlite::{Row, params};
 use trainyard_domain::ids::Uid;
 use trainyard_domain::name::Name;
 use trainyard_domain::spec::JobSpec;
-use trainyard_domain::state::{ExecutionState, Experiment, Job, JobStatus, Provisioning};
+use trainyard_domain::state::{ExecutionState, Experiment, Job, JobPhase, JobStatus, Provisioning};
 use trainyard_domain::stored;
 
 use super::rows::{META, META_COLUMNS, group_path, meta, name};
@@ -27,10 +27,12 @@ pub struct NewJob<'a> {
 }
 
 /// A job in the line of a cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LineEntry {
     /// The job.
     pub job: Uid,
+    /// Its name.
+    pub name: String,
     /// How many nodes it needs.
     pub node_count: u32,
 }
@@ -93,13 +95,14 @@ impl Snapshot<'_> {
     /// The head of a cluster's waiting line: higher priority first, then first come first served. Jobs that
     /// need more than `most` nodes are passed over.
     pub fn line(&self, cluster: Uid, most: u32, limit: u32) -> Result<Vec<LineEntry>, StoreError> {
-        let sql = "SELECT uid, node_count FROM jobs \
+        let sql = "SELECT uid, name, node_count FROM jobs \
                    WHERE state = 'queued' AND cluster_uid = ?1 AND node_count <= ?2 \
                    ORDER BY priority DESC, uid LIMIT ?3";
         self.rows(sql, params![cluster.0, most, limit], |row| {
             Ok(LineEntry {
                 job: Uid(row.get(0)?),
-                node_count: row.get(1)?,
+                name: row.get(1)?,
+                node_count: row.get(2)?,
             })
         })
     }
@@ -108,6 +111,15 @@ impl Snapshot<'_> {
     pub fn jobs_on_nodes(&self, cluster: Uid) -> Result<Vec<Job>, StoreError> {
         let sql = select("WHERE r.cluster_uid = ?1 AND r.state IN ('running', 'terminating') ORDER BY r.uid");
         self.rows(&sql, params![cluster.0], job)
+    }
+
+    /// Jobs of a cluster that are wanted stopped.
+    pub fn jobs_to_stop(&self, cluster: Uid) -> Result<Vec<Job>, StoreError> {
+        self.rows(
+            &select("WHERE r.cluster_uid = ?1 AND r.stopping = 1 ORDER BY r.uid"),
+            params![cluster.0],
+            job,
+        )
     }
 
     /// Every job that holds nodes.
@@ -162,7 +174,7 @@ impl Tx<'_> {
         let (text, sealed) = self.seal(new.spec, &context(meta.uid))?;
         self.run(
             "INSERT INTO jobs VALUES \
-             (?1, ?2, ?3, ?4, ?5, ?6, ?6, 0, 'succeeded', ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+             (?1, ?2, ?3, ?4, ?5, ?6, ?6, 0, 'succeeded', ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0)",
             params![
                 meta.uid.0,
                 new.experiment.meta.uid.0,
@@ -192,11 +204,12 @@ impl Tx<'_> {
     /// Stores what is known of a job.
     pub fn set_job_status(&self, found: &Job) -> Result<(), StoreError> {
         self.run(
-            "UPDATE jobs SET status = ?2, state = ?3 WHERE uid = ?1",
+            "UPDATE jobs SET status = ?2, state = ?3, stopping = ?4 WHERE uid = ?1",
             params![
                 found.meta.uid.0,
                 stored::write(&found.status)?,
-                found.status.execution_state().as_str()
+                found.status.execution_state().as_str(),
+                matches!(found.status.phase, JobPhase::Stopping(_))
             ],
         )?;
         Ok(())

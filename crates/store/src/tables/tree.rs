@@ -111,3 +111,19 @@ impl Tx<'_> {
         Ok(())
     }
 }
+
+impl Snapshot<'_> {
+    /// Whether anything above the clusters is going away.
+    pub fn deletions_are_due(&self) -> Result<bool, StoreError> {
+        for table in [Table::Groups, Table::Workspaces, Table::Experiments] {
+            let sql = format!(
+                "SELECT 1 FROM {} WHERE provisioning = 'deleting' LIMIT 1",
+                table.name()
+            );
+            if self.exists(&sql, [])? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}

@@ -1,0 +1,258 @@
+//! Clusters (api.md section 3).
+
+use std::sync::Arc;
+
+use trainyard_domain::ids::Uid;
+use trainyard_domain::name::{Name, Region, excerpt};
+use trainyard_domain::resource_id::cluster_id;
+use trainyard_domain::spec::{ClusterSpec, Scale};
+use trainyard_domain::state::{
+    Allocation, BatchAiError, Cluster, ClusterStatus, Node, Workspace, cluster_errors,
+};
+use trainyard_store::{Goal, NewCluster, Snapshot, StoreError, Tx};
+use trainyard_wire::v2018_05_01 as wire;
+use uuid::Uuid;
+
+use super::{
+    CallLinks, Outcome, WorkspacePath, absent_is_none, etag, list as list_reply, standing, workspace_of,
+};
+use crate::App;
+use crate::arm_error::{ApiError, Kind};
+use crate::http::{Call, Reply};
+use crate::{lro, settings::Quotas};
+
+/// Port of remote login on a node's own address.
+const LOGIN_PORT: u16 = 22;
+
+/// A VM size must be of the catalogue.
+pub(super) fn check_vm_size(app: &App, name: &str) -> Result<(), ApiError> {
+    if app.settings.vm_size(name).is_some() {
+        return Ok(());
+    }
+    Err(ApiError::invalid(
+        "properties.vmSize",
+        format!(
+            "The VM size '{}' is not known. Add it to vm_sizes or use one such as STANDARD_D1.",
+            excerpt(name)
+        ),
+    ))
+}
+
+fn find(s: &Snapshot<'_>, path: &WorkspacePath, name: &Name) -> Result<(Workspace, Cluster), ApiError> {
+    let workspace = workspace_of(s, &path.group, &path.workspace)?;
+    let found = s
+        .cluster(workspace.meta.uid, name)?
+        .ok_or_else(|| ApiError::not_found(Kind::Cluster, name))?;
+    Ok((workspace, found))
+}
+
+/// A cluster as shown: with its nodes counted and their errors.
+fn view(s: &Snapshot<'_>, mut cluster: Cluster) -> Result<(Cluster, Vec<BatchAiError>), StoreError> {
+    let nodes = s.nodes_of(cluster.meta.uid)?;
+    for node in &nodes {
+        node.status.count(&mut cluster.counts);
+    }
+    let errors = cluster_errors(
+        &cluster.status,
+        nodes.into_iter().flat_map(|node| node.status.errors),
+    );
+    Ok((cluster, errors))
+}
+
+fn reply((cluster, errors): &(Cluster, Vec<BatchAiError>)) -> Reply {
+    Reply::resource(&cluster.meta, wire::cluster(cluster, errors))
+}
+
+/// Clusters_Get.
+pub fn get(app: &App, call: &Call) -> Result<Reply, ApiError> {
+    let (path, name) = (call.workspace_path()?, call.name("clusterName")?);
+    Ok(reply(&app.read(|s| Ok(view(s, find(s, &path, &name)?.1)?))?))
+}
+
+/// Clusters_ListByWorkspace.
+pub fn list(app: &App, call: &Call) -> Result<Reply, ApiError> {
+    let (path, page) = (call.workspace_path()?, call.page()?);
+    let found = app.read(|s| {
+        let workspace = workspace_of(s, &path.group, &path.workspace)?;
+        let found = s.clusters(workspace.meta.uid, page)?;
+        Ok(found
+            .into_iter()
+            .map(|c| view(s, c))
+            .collect::<Result<Vec<_>, _>>()?)
+    })?;
+    let (found, next) = call.cut(found, |(c, _)| c.meta.uid)?;
+    Ok(list_reply(
+        found.iter().map(|(c, errors)| wire::cluster(c, errors)).collect(),
+        next,
+    ))
+}
+
+/// Clusters_Create: the record stands at its commit; nodes come afterwards (behaviour.md section 2).
+pub async fn create(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
+    let (path, name) = (call.workspace_path()?, call.name("clusterName")?);
+    let wish = wire::cluster_create(&call.body)?;
+    check_vm_size(app, &wish.vm_size)?;
+    let (now, random, quotas) = (app.now(), app.ports.random.uuid(), app.settings.quotas.clone());
+    let made = app.write(move |tx| {
+        let workspace = workspace_of(tx, &path.group, &path.workspace)?;
+        standing(Kind::Workspace, &workspace.meta.name, workspace.meta.provisioning)?;
+        let found = tx.cluster(workspace.meta.uid, &name)?;
+        call.preconditions()
+            .check(etag(found.as_ref().map(|c| &c.meta)).as_deref())?;
+        if let Some(found) = found {
+            standing(Kind::Cluster, &found.meta.name, found.meta.provisioning)?;
+            if tx.cluster_secrets(&found)? != wish {
+                return Err(ApiError::AlreadyExists {
+                    kind: Kind::Cluster,
+                    name: name.to_string(),
+                });
+            }
+            return Ok(view(tx, found)?);
+        }
+        check_quota(tx, &workspace, &quotas)?;
+        let status = first_status(&workspace, &name, &wish, random, now);
+        let new = NewCluster {
+            workspace: &workspace,
+            name: &name,
+            spec: &wish,
+            status,
+        };
+        let made = tx.insert_cluster(new, now)?;
+        tx.insert_event(&call.event(now, id_of(&made), None))?;
+        Ok(view(tx, made)?)
+    });
+    Ok(reply(&made.await?))
+}
+
+fn check_quota(tx: &Tx<'_>, workspace: &Workspace, quotas: &Quotas) -> Result<(), ApiError> {
+    let used = tx.count_clusters(&workspace.scope.subscription, &workspace.region)?;
+    if used >= quotas.clusters {
+        return Err(ApiError::ClusterQuota {
+            limit: quotas.clusters,
+            used,
+        });
+    }
+    Ok(())
+}
+
+fn first_status(
+    workspace: &Workspace,
+    name: &Name,
+    wish: &ClusterSpec,
+    random: Uuid,
+    now: jiff::Timestamp,
+) -> ClusterStatus {
+    let wanted_nodes = wish.scale.initial();
+    let scope = &workspace.scope;
+    ClusterStatus {
+        allocation: if wanted_nodes > 0 {
+            Allocation::Resizing
+        } else {
+            Allocation::Steady
+        },
+        allocation_since: now,
+        wanted_nodes,
+        shortage: None,
+        std_out_err_path_suffix: format!(
+            "{}/{}/workspaces/{}/clusters/{name}/{random}",
+            scope.subscription,
+            scope.group.key(),
+            workspace.meta.name
+        ),
+        last_node_number: 0,
+    }
+}
+
+/// Clusters_Update: the scale, replaced whole. Nodes follow later.
+pub async fn update(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
+    let (path, name) = (call.workspace_path()?, call.name("clusterName")?);
+    let scale: Option<Scale> = wire::cluster_update(&call.body)?;
+    let now = app.now();
+    let changed = app.write(move |tx| {
+        let (_, mut found) = find(tx, &path, &name)?;
+        call.preconditions().check(Some(&found.meta.etag()))?;
+        standing(Kind::Cluster, &found.meta.name, found.meta.provisioning)?;
+        if let Some(scale) = scale
+            && scale != found.spec.scale
+        {
+            tx.set_cluster_scale(&mut found, scale, now)?;
+            tx.insert_event(&call.event(now, id_of(&found), None))?;
+        }
+        Ok(view(tx, found)?)
+    });
+    Ok(reply(&changed.await?))
+}
+
+/// Clusters_Delete: ends its queued and running jobs as `JobTerminated`.
+pub async fn delete(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
+    let (path, name) = (call.workspace_path()?, call.name("clusterName")?);
+    let (now, id, links) = (app.now(), app.ports.random.uuid(), CallLinks::of(&call));
+    let outcome = app.write(move |tx| {
+        let found = absent_is_none(find(tx, &path, &name))?;
+        call.preconditions()
+            .check(etag(found.as_ref().map(|(_, c)| &c.meta)).as_deref())?;
+        let Some((workspace, found)) = found else {
+            return Ok(Outcome::Absent);
+        };
+        let uid = found.meta.uid;
+        tx.insert_event(&call.event(now, id_of(&found), None))?;
+        if tx.nodes_of(uid)?.is_empty() && !tx.cluster_has_open_jobs(uid)? {
+            tx.remove_cluster(uid)?;
+            tx.close_operations_of_deleted(uid, now)?;
+            return Ok(Outcome::Done);
+        }
+        tx.begin_cluster_deletion(uid, now)?;
+        let operation = open_deletion(tx, id, &workspace.region, &found, uid, now)?;
+        Ok(Outcome::Begun(Box::new(operation)))
+    });
+    Ok(app.outcome(&links, outcome.await?))
+}
+
+fn open_deletion(
+    tx: &Tx<'_>,
+    id: Uuid,
+    region: &Region,
+    found: &Cluster,
+    uid: Uid,
+    now: jiff::Timestamp,
+) -> Result<trainyard_store::Operation, StoreError> {
+    let scope = &found.scope;
+    let resource = format!(
+        "{}${}${}${}",
+        scope.subscription,
+        scope.group.key(),
+        found.workspace,
+        found.meta.name
+    );
+    lro::open(
+        tx,
+        id,
+        (&scope.subscription, region),
+        Goal::Deleted,
+        uid,
+        resource,
+        now,
+    )
+}
+
+/// Clusters_ListRemoteLoginInformation: every allocated node with its own address.
+pub fn remote_login(app: &App, call: &Call) -> Result<Reply, ApiError> {
+    let (path, name) = (call.workspace_path()?, call.name("clusterName")?);
+    let nodes: Vec<Node> = app.read(|s| Ok(s.nodes_of(find(s, &path, &name)?.1.meta.uid)?))?;
+    Ok(logins(nodes.into_iter().map(|n| (n.name, n.address))))
+}
+
+/// Where nodes can be reached.
+pub(super) fn logins(nodes: impl Iterator<Item = (String, std::net::Ipv4Addr)>) -> Reply {
+    let login = |(node_id, ip_address)| wire::RemoteLogin {
+        node_id,
+        ip_address,
+        port: LOGIN_PORT,
+    };
+    let logins: Vec<_> = nodes.map(login).collect();
+    Reply::ok(wire::remote_login(&logins, None))
+}
+
+fn id_of(cluster: &Cluster) -> String {
+    cluster_id(&cluster.scope, &cluster.workspace, &cluster.meta.name)
+}

@@ -1,0 +1,240 @@
+//! Output files: listed while a job runs, after it, and after its cluster is gone (behaviour.md section 7).
+
+use std::io::{Read, Seek, SeekFrom};
+
+use axum::body::{Body, Bytes};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::stream;
+use jiff::SignedDuration;
+use trainyard_domain::launch::STDOUTERR;
+use trainyard_domain::limits;
+use trainyard_domain::name::excerpt;
+use trainyard_domain::state::{Job, OutputPlace, ShareKind};
+use trainyard_storage::ranges::{self, RangeAnswer};
+use trainyard_storage::{
+    AccountName, EntryKind, Kind as StorageKind, LinkError, Page, Place, RelativePath, ShareName,
+    StorageError,
+};
+use trainyard_wire::v2018_05_01 as wire;
+
+use crate::App;
+use crate::arm_error::{ApiError, Kind};
+use crate::http::{Call, Reply, http_date};
+
+/// How much of a file is read at a time.
+const CHUNK: usize = 64 * 1024;
+
+/// Jobs_ListOutputFiles.
+pub fn list(app: &App, call: &Call) -> Result<Reply, ApiError> {
+    let (path, name) = (call.experiment_path()?, call.name("jobName")?);
+    let (least, most, usual) = limits::LINK_MINUTES;
+    let minutes = call
+        .query
+        .number("linkexpiryinminutes", least, most)?
+        .unwrap_or(usual);
+    let size = call.page_size()?;
+    let id = call
+        .query
+        .get("outputdirectoryid")
+        .filter(|id| !id.is_empty())
+        .ok_or_else(|| ApiError::invalid("outputdirectoryid", "Name the output directory, or stdouterr."))?;
+    let job = app.read(|s| super::jobs::find(s, &path, &name))?;
+    let place = place_of(&job, id)?;
+    let directory = call
+        .query
+        .get("directory")
+        .filter(|d| !d.is_empty())
+        .unwrap_or(".");
+    let after = call.skip_token().map(page_token).transpose()?;
+    let page = Page::new(after, usize::try_from(size).unwrap_or(usize::MAX));
+    let listing = app
+        .ports
+        .accounts
+        .list(&place, directory, &page)
+        .map_err(|e| storage(e, "directory"))?;
+    let expires = app.now() + SignedDuration::from_mins(i64::from(minutes));
+    let entries = listing
+        .entries
+        .iter()
+        .map(|entry| {
+            let kind = match entry.kind {
+                EntryKind::Directory => wire::FileKind::Directory,
+                EntryKind::File { len, modified } => {
+                    let place = listing
+                        .directory
+                        .join(&entry.name)
+                        .map_err(|e| storage(e.into(), "directory"))?;
+                    let download_url = format!("{}{}", call.base, app.ports.link_key.sign(&place, expires));
+                    wire::FileKind::File {
+                        download_url,
+                        modified,
+                        length: len,
+                    }
+                }
+            };
+            Ok(wire::FileEntry {
+                name: entry.name.clone(),
+                kind,
+            })
+        })
+        .collect::<Result<Vec<_>, ApiError>>()?;
+    let next = listing
+        .next
+        .map(|name| call.next_link(&URL_SAFE_NO_PAD.encode(name)));
+    Ok(Reply::ok(wire::files(&entries, next.as_deref())))
+}
+
+fn page_token(text: &str) -> Result<String, ApiError> {
+    let name = URL_SAFE_NO_PAD
+        .decode(text)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok());
+    name.ok_or_else(|| {
+        ApiError::invalid(
+            "$skiptoken",
+            "The page token is not valid. Follow nextLink as it was given.",
+        )
+    })
+}
+
+/// Where an output directory lies.
+fn place_of(job: &Job, id: &str) -> Result<Place, ApiError> {
+    let known = std::iter::once(STDOUTERR).chain(job.spec.output_directories.iter().map(|d| d.id.as_str()));
+    let Some(id) = known.into_iter().find(|known| known.eq_ignore_ascii_case(id)) else {
+        return Err(ApiError::invalid(
+            "outputdirectoryid",
+            format!(
+                "The job has no output directory '{}'. Use stdouterr or an id of its outputDirectories.",
+                excerpt(id)
+            ),
+        ));
+    };
+    let place = job
+        .status
+        .outputs
+        .get(id)
+        .ok_or_else(|| ApiError::NotOnMountRoot { id: id.to_owned() })?;
+    storage_place(place)
+}
+
+fn storage_place(place: &OutputPlace) -> Result<Place, ApiError> {
+    let damaged = |error: Box<dyn std::error::Error + Send + Sync>| ApiError::Internal(error);
+    Ok(Place {
+        account: AccountName::new(&place.share.account).map_err(|e| damaged(Box::new(e)))?,
+        kind: match place.share.kind {
+            ShareKind::File => StorageKind::FileShare,
+            ShareKind::Blob => StorageKind::BlobContainer,
+        },
+        share: ShareName::new(&place.share.name).map_err(|e| damaged(Box::new(e)))?,
+        path: RelativePath::parse(&place.path).map_err(|e| damaged(Box::new(e)))?,
+    })
+}
+
+fn storage(error: StorageError, target: &str) -> ApiError {
+    match error {
+        StorageError::BadPath(_)
+        | StorageError::Outside(_)
+        | StorageError::NotADirectory(_)
+        | StorageError::NotAFile(_) => ApiError::invalid(target, error.to_string()),
+        StorageError::NotFound(place) => ApiError::not_found(Kind::File, place),
+        StorageError::Io { .. } => ApiError::Internal(Box::new(error)),
+    }
+}
+
+/// GET or HEAD of a signed link: the whole file, or one range of it.
+pub fn download(app: &App, parts: &Parts) -> Result<Reply, ApiError> {
+    if parts.method != Method::GET && parts.method != Method::HEAD {
+        return Err(ApiError::Method {
+            method: parts.method.to_string(),
+        });
+    }
+    let query = parts.uri.query().unwrap_or("");
+    let place = app
+        .ports
+        .link_key
+        .verify(parts.uri.path(), query, app.now())
+        .map_err(|error| {
+            let action = "Microsoft.BatchAI/workspaces/experiments/jobs/listoutputfiles/action";
+            let scope = match error {
+                LinkError::Expired => "an expired link; list the files again".to_owned(),
+                LinkError::Malformed | LinkError::BadSignature => {
+                    "a link that is not valid; list the files again".to_owned()
+                }
+            };
+            ApiError::Forbidden {
+                caller: "the holder of the link".to_owned(),
+                action,
+                scope,
+            }
+        })?;
+    let file = app.ports.accounts.open(&place).map_err(|e| storage(e, "path"))?;
+    let range = parts
+        .headers
+        .get(header::RANGE)
+        .and_then(|value| value.to_str().ok());
+    let answer = ranges::parse(range, file.len);
+    let (status, start, length) = match answer {
+        RangeAnswer::Full => (StatusCode::OK, 0, file.len),
+        RangeAnswer::Part { start, end_inclusive } => {
+            (StatusCode::PARTIAL_CONTENT, start, end_inclusive - start + 1)
+        }
+        RangeAnswer::Unsatisfiable => (StatusCode::RANGE_NOT_SATISFIABLE, 0, 0),
+    };
+    let body = if length == 0 || parts.method == Method::HEAD {
+        Body::empty()
+    } else {
+        let mut source = file.file;
+        source
+            .seek(SeekFrom::Start(start))
+            .map_err(|e| ApiError::Internal(Box::new(e)))?;
+        Body::from_stream(stream::iter(Chunks { source, left: length }))
+    };
+    let mut reply = Reply::body(status, body)
+        .header(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/octet-stream"),
+        )
+        .header(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"))
+        .header(header::CONTENT_LENGTH, HeaderValue::from(length))
+        .text_header(header::LAST_MODIFIED, &http_date(file.modified));
+    if let Some(range) = answer.content_range(file.len) {
+        reply = reply.text_header(header::CONTENT_RANGE, &range);
+    }
+    Ok(reply)
+}
+
+/// A part of a file, chunk by chunk. A file that shrinks meanwhile breaks the answer off.
+struct Chunks {
+    source: std::fs::File,
+    left: u64,
+}
+
+impl Iterator for Chunks {
+    type Item = Result<Bytes, std::io::Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.left == 0 {
+            return None;
+        }
+        let size = usize::try_from(self.left).map_or(CHUNK, |left| left.min(CHUNK));
+        let mut chunk = vec![0; size];
+        match self.source.read(&mut chunk) {
+            Ok(0) => {
+                self.left = 0;
+                Some(Err(std::io::ErrorKind::UnexpectedEof.into()))
+            }
+            Ok(read) => {
+                chunk.truncate(read);
+                self.left -= read as u64;
+                Some(Ok(Bytes::from(chunk)))
+            }
+            Err(error) => {
+                self.left = 0;
+                Some(Err(error))
+            }
+        }
+    }
+}

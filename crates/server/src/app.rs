@@ -1,0 +1,168 @@
+//! The service as a whole: made from settings and ports, it answers requests and pumps.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use tracing::{info, warn};
+use trainyard_store::{Role, StoreError, Token};
+
+use crate::access;
+use crate::metrics::Metrics;
+use crate::ports::Ports;
+use crate::reconcile::{Pump, PumpError};
+use crate::settings::Settings;
+
+/// How long the pump sleeps when nothing wakes it: timed looks and deadlines are kept this exactly.
+const TICK: Duration = Duration::from_millis(500);
+/// A round of the pump that looks at everything there is, as after a restart.
+const FULL_ROUND_EVERY: u32 = 20;
+
+/// The service.
+pub struct App {
+    pub(crate) settings: Settings,
+    pub(crate) ports: Ports,
+    pub(crate) metrics: Metrics,
+    waker: Arc<Waker>,
+    on_stop: Box<dyn Fn(Stop) + Send + Sync>,
+}
+
+/// What `trainyard stop` asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stop {
+    /// End nodes and jobs too.
+    pub nodes: bool,
+}
+
+/// Why the service does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store failed.
+    #[error("the store could not be read at the start")]
+    Store(#[from] StoreError),
+}
+
+impl App {
+    /// Makes the service. `on_stop` is called when somebody asks it to stop.
+    pub fn new(settings: Settings, ports: Ports, on_stop: Box<dyn Fn(Stop) + Send + Sync>) -> Arc<App> {
+        let waker = Arc::new(Waker::default());
+        let wake = Arc::clone(&waker);
+        ports.engine.on_change(Arc::new(move || wake.wake()));
+        Arc::new(App {
+            settings,
+            ports,
+            metrics: Metrics::new(),
+            waker,
+            on_stop,
+        })
+    }
+
+    /// Makes sure that a token with this text is an owner of everything: the admin token.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn ensure_admin_token(&self, text: &str) -> Result<(), StartError> {
+        let token = Token {
+            id: "admin".to_owned(),
+            name: "admin".to_owned(),
+            hash: access::hash(text),
+            role: Role::Owner,
+            scope: "/".to_owned(),
+            created: self.ports.clock.now(),
+        };
+        let write = self.ports.store.write(move |tx| -> Result<(), StoreError> {
+            if tx.token(&token.hash)?.is_none() {
+                tx.remove_token(&token.id)?;
+                tx.insert_token(&token)?;
+            }
+            Ok(())
+        });
+        Ok(write.wait().map_err(|error| error.flatten())?)
+    }
+
+    /// Has the pump look soon.
+    pub fn wake(&self) {
+        self.waker.wake();
+    }
+
+    pub(crate) fn ask_to_stop(&self, stop: Stop) {
+        (self.on_stop)(stop);
+    }
+
+    /// A pump of this service; one at a time.
+    pub fn pump(self: &Arc<App>) -> Pump {
+        Pump::new(self.settings.clone(), self.ports.clone())
+    }
+
+    /// Pumps on this thread until [`App::end_pump`].
+    pub fn run_pump(self: &Arc<App>) {
+        let mut pump = self.pump();
+        let mut rounds = 0u32;
+        loop {
+            match pump.round(rounds.is_multiple_of(FULL_ROUND_EVERY)) {
+                Ok(progress) if progress.again => self.wake(),
+                Ok(_) => {}
+                Err(error) => self.pump_failed(&error),
+            }
+            match self.waker.wait(TICK) {
+                Woken::Look => {}
+                Woken::Tick => rounds = rounds.wrapping_add(1),
+                Woken::End => break,
+            }
+        }
+        info!("the reconcilers have stopped");
+    }
+
+    /// Ends [`App::run_pump`].
+    pub fn end_pump(&self) {
+        self.waker.end();
+    }
+
+    fn pump_failed(&self, error: &PumpError) {
+        warn!(error = %error, cause = ?std::error::Error::source(error), "a round of the reconcilers failed; it is tried again");
+    }
+}
+
+/// A wake-up says "look", never "what".
+#[derive(Default)]
+struct Waker {
+    state: Mutex<WakerState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct WakerState {
+    woken: bool,
+    ended: bool,
+}
+
+enum Woken {
+    Look,
+    Tick,
+    End,
+}
+
+impl Waker {
+    fn wake(&self) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).woken = true;
+        self.changed.notify_one();
+    }
+
+    fn end(&self) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).ended = true;
+        self.changed.notify_one();
+    }
+
+    fn wait(&self, at_most: Duration) -> Woken {
+        let guard = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut state, timeout) = self
+            .changed
+            .wait_timeout_while(guard, at_most, |state| !state.woken && !state.ended)
+            .unwrap_or_else(PoisonError::into_inner);
+        state.woken = false;
+        match (state.ended, timeout.timed_out()) {
+            (true, _) => Woken::End,
+            (false, true) => Woken::Tick,
+            (false, false) => Woken::Look,
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! What `main` hands in: clock, randomness, store, engine, storage.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use trainyard_engine::Engine;
+use trainyard_storage::{Accounts, LinkKey};
+use trainyard_store::Store;
+use uuid::Uuid;
+
+/// The time.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Timestamp;
+}
+
+/// Randomness.
+pub trait Random: Send + Sync {
+    /// Fills a buffer.
+    fn fill(&self, buffer: &mut [u8]);
+
+    /// A random GUID.
+    fn uuid(&self) -> Uuid {
+        let mut bytes = [0; 16];
+        self.fill(&mut bytes);
+        uuid::Builder::from_random_bytes(bytes).into_uuid()
+    }
+}
+
+/// What the service stands on.
+#[derive(Clone)]
+pub struct Ports {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// The store.
+    pub store: Store,
+    /// What runs jobs.
+    pub engine: Arc<dyn Engine>,
+    /// Storage accounts.
+    pub accounts: Arc<Accounts>,
+    /// Signs download links.
+    pub link_key: Arc<LinkKey>,
+}

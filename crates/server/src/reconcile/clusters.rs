@@ -1,0 +1,413 @@
+//! A look at one cluster: how many nodes, which of them leave, which jobs start.
+
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+use tracing::info;
+use trainyard_domain::ids::Uid;
+use trainyard_domain::launch::{cluster_unavailable, job_unavailable};
+use trainyard_domain::spec::{CommunicationBackend, DeallocationOption, JobSpec, Scale, Toolkit};
+use trainyard_domain::state::{
+    Allocation, BatchAiError, Cluster, Job, JobEvent, Node, NodeEvent, NodeStatus, PlacedNode, Placement,
+    Provisioning, Seen, node_name,
+};
+use trainyard_engine::node_address;
+use trainyard_sched::{
+    ClusterView, Demand, NodeView, Policy, Room, ScalePlan, Waiting, demand_of, place, scale,
+};
+use trainyard_store::{LineEntry, StoreError, Tx};
+
+use super::effects::Effect;
+use super::jobs::apply_to_job;
+use super::{Decided, Round};
+
+/// How far into the waiting line one look goes. Behind the first job that must wait nothing starts anyway.
+const LINE: u32 = 128;
+/// Most nodes a cluster can want, so that many jobs tell the demand.
+const DEMAND: u32 = trainyard_domain::limits::NODES_PER_CLUSTER;
+/// How long a job must have waited before the reason is written down again.
+const SHORT_WAIT: SignedDuration = SignedDuration::from_secs(1);
+
+impl Round {
+    pub(super) fn look_at(
+        &self,
+        tx: &Tx<'_>,
+        mut cluster: Cluster,
+        decided: &mut Decided,
+    ) -> Result<(), StoreError> {
+        if cluster.meta.provisioning == Provisioning::Deleting {
+            return self.delete_cluster(tx, &cluster, decided);
+        }
+        let uid = cluster.meta.uid;
+        let mut nodes = tx.nodes_of(uid)?;
+        let stopping: BTreeSet<Uid> = tx.jobs_to_stop(uid)?.iter().map(|job| job.meta.uid).collect();
+        let plan = self.scale(tx, &cluster, &nodes, &stopping)?;
+        self.release(tx, &cluster, &mut nodes, &plan)?;
+        self.allocate(tx, &mut cluster, &mut nodes, &plan, decided)?;
+        self.stop_jobs(tx, uid, decided)?;
+        let started = self.start_jobs(tx, &cluster, &mut nodes, &stopping, decided)?;
+        for node in nodes.iter().filter(|node| node.status.may_go()) {
+            decided.effects.push(Effect::ReleaseNode(node.uid));
+        }
+        self.note_allocation(tx, cluster, &nodes, &plan)?;
+        tx.cluster_looked_at(uid, plan.look_again)?;
+        if started {
+            tx.look_at_cluster(uid)?;
+        }
+        Ok(())
+    }
+
+    fn view(&self, cluster: &Cluster, nodes: &[Node], stopping: &BTreeSet<Uid>) -> ClusterView {
+        let view = |node: &Node| NodeView::of(node.uid, &node.status, |id| stopping.contains(&id.job));
+        ClusterView {
+            scale: cluster.spec.scale.clone(),
+            nodes: nodes.iter().map(view).collect(),
+            is_new: cluster.status.last_node_number == 0,
+        }
+    }
+
+    fn scale(
+        &self,
+        tx: &Tx<'_>,
+        cluster: &Cluster,
+        nodes: &[Node],
+        stopping: &BTreeSet<Uid>,
+    ) -> Result<ScalePlan, StoreError> {
+        let view = self.view(cluster, nodes, stopping);
+        let demand = match cluster.spec.scale {
+            Scale::Manual { .. } => Demand::default(),
+            Scale::Auto { .. } => {
+                let line = tx.line(cluster.meta.uid, view.possible(), DEMAND)?;
+                demand_of(line.iter().map(|entry| entry.node_count), view.possible())
+            }
+        };
+        let policy = Policy {
+            idle_time: SignedDuration::from_secs(i64::from(self.settings.idle_seconds)),
+        };
+        Ok(scale(&view, demand, &self.room(tx, cluster)?, self.now, &policy))
+    }
+
+    /// How many more nodes there can be.
+    fn room(&self, tx: &Tx<'_>, cluster: &Cluster) -> Result<Room, StoreError> {
+        if let Some(error) = self.unavailable(cluster) {
+            return Ok(Room {
+                nodes: 0,
+                limit: error.message,
+            });
+        }
+        let most = self.capacity.max_nodes;
+        Ok(Room {
+            nodes: most.saturating_sub(tx.count_nodes()?),
+            limit: format!("This machine takes at most {most} nodes; raise local.max_nodes for more."),
+        })
+    }
+
+    /// What the cluster asks for that cannot be had, so that no node of it can be.
+    fn unavailable(&self, cluster: &Cluster) -> Option<BatchAiError> {
+        let gpus = self
+            .settings
+            .vm_size(&cluster.spec.vm_size)
+            .map_or(0, |size| size.gpus);
+        if gpus > self.capacity.gpus && !self.settings.ignore_missing_gpus {
+            let size = &cluster.spec.vm_size;
+            let message = format!(
+                "Nodes of size {size} have {gpus} GPUs and this machine offers {}. Use a size without GPUs, or set \
+                 local.missing_gpus = \"ignore\".",
+                self.capacity.gpus
+            );
+            return Some(BatchAiError::not_available("properties.vmSize", message));
+        }
+        cluster_unavailable(&cluster.spec)
+    }
+
+    fn release(
+        &self,
+        tx: &Tx<'_>,
+        cluster: &Cluster,
+        nodes: &mut [Node],
+        plan: &ScalePlan,
+    ) -> Result<(), StoreError> {
+        for node in nodes.iter_mut().filter(|node| plan.release.contains(&node.uid)) {
+            if let Ok(status) = node.status.apply(NodeEvent::Leave, self.now) {
+                node.status = status;
+                tx.set_node_status(node)?;
+            }
+        }
+        for uid in &plan.stop {
+            let Some(mut job) = tx.job_by_uid(*uid)? else {
+                continue;
+            };
+            let event = match cluster.spec.scale.deallocation() {
+                DeallocationOption::Requeue => JobEvent::Requeue,
+                DeallocationOption::Terminate => JobEvent::Terminate,
+                DeallocationOption::WaitForJobCompletion => continue,
+            };
+            apply_to_job(tx, &mut job, event, self.now, self.settings.max_node_losses)?;
+        }
+        Ok(())
+    }
+
+    fn allocate(
+        &self,
+        tx: &Tx<'_>,
+        cluster: &mut Cluster,
+        nodes: &mut Vec<Node>,
+        plan: &ScalePlan,
+        decided: &mut Decided,
+    ) -> Result<(), StoreError> {
+        for _ in 0..plan.allocate {
+            cluster.status.last_node_number += 1;
+            let uid = tx.next_uid(self.now)?;
+            let number = cluster.status.last_node_number;
+            let node = Node {
+                uid,
+                cluster: cluster.meta.uid,
+                name: node_name(cluster.meta.uid, number, self.now, cluster.spec.vm_priority),
+                address: free_address(tx, uid)?,
+                status: NodeStatus::new(self.now),
+            };
+            tx.insert_node(&node)?;
+            info!(node = node.name, address = %node.address, "a node is allocated");
+            decided.effects.push(self.ensure_node(tx, cluster, &node)?);
+            nodes.push(node);
+        }
+        Ok(())
+    }
+
+    fn ensure_node(&self, tx: &Tx<'_>, cluster: &Cluster, node: &Node) -> Result<Effect, StoreError> {
+        let spec = tx.cluster_secrets(cluster)?;
+        Ok(Effect::EnsureNode {
+            node: Box::new(node.clone()),
+            spec: Box::new(spec),
+            suffix: cluster.status.std_out_err_path_suffix.clone(),
+        })
+    }
+
+    fn launch(&self, tx: &Tx<'_>, cluster: &Cluster, job: &Job) -> Result<Effect, StoreError> {
+        let size = self.settings.vm_size(&cluster.spec.vm_size);
+        let gpus_per_node = size.map_or(0, |size| size.gpus.min(self.capacity.gpus));
+        let spec = tx.job_secrets(job)?;
+        Ok(Effect::Launch {
+            job: Box::new(Job { spec, ..job.clone() }),
+            gpus_per_node,
+        })
+    }
+
+    /// What a crash may have kept from the engine is told again.
+    pub(super) fn tell_again(&self, tx: &Tx<'_>, decided: &mut Decided) -> Result<(), StoreError> {
+        for node in tx.nodes()? {
+            let preparing = node.status.phase == trainyard_domain::state::NodePhase::Preparing;
+            if preparing
+                && !node.status.leaving
+                && let Some(cluster) = tx.cluster_by_uid(node.cluster)?
+            {
+                decided.effects.push(self.ensure_node(tx, &cluster, &node)?);
+            }
+        }
+        for job in tx.all_jobs_on_nodes()? {
+            let running = job.status.phase == trainyard_domain::state::JobPhase::Running;
+            if running && let Some(cluster) = tx.cluster_by_uid(job.cluster)? {
+                decided.effects.push(self.launch(tx, &cluster, &job)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the engine of attempts that are wanted stopped.
+    pub(super) fn stop_jobs(
+        &self,
+        tx: &Tx<'_>,
+        cluster: Uid,
+        decided: &mut Decided,
+    ) -> Result<(), StoreError> {
+        for job in tx.jobs_to_stop(cluster)? {
+            let open = |n: &&PlacedNode| matches!(n.seen, Seen::Nothing | Seen::Active);
+            let placed = job.status.placement.iter().flat_map(|p| p.nodes.iter());
+            let nodes = placed.filter(open).map(|n| n.uid).collect();
+            decided.effects.push(Effect::Stop {
+                placement: job.placement_id(),
+                nodes,
+            });
+        }
+        Ok(())
+    }
+
+    /// Gives idle nodes to the line; whether a job came and went at once, so that another look is due.
+    fn start_jobs(
+        &self,
+        tx: &Tx<'_>,
+        cluster: &Cluster,
+        nodes: &mut [Node],
+        stopping: &BTreeSet<Uid>,
+        decided: &mut Decided,
+    ) -> Result<bool, StoreError> {
+        let view = self.view(cluster, nodes, stopping);
+        let idle = nodes.iter().filter(|node| node.status.is_idle()).count();
+        let depth = u32::try_from(idle).unwrap_or(LINE).saturating_add(1).min(LINE);
+        let line = tx.line(cluster.meta.uid, view.possible(), depth)?;
+        let waiting: Vec<Waiting> = line.iter().map(waiting).collect();
+        let plan = place(&view, &waiting, self.starts_blocked().as_deref());
+        let mut refused = false;
+        for start in plan.starts {
+            let Some(mut job) = tx.job_by_uid(start.job)? else {
+                continue;
+            };
+            if let Some(error) = job_unavailable(&job.spec) {
+                apply_to_job(tx, &mut job, JobEvent::Refused(error), self.now, 0)?;
+                refused = true;
+                continue;
+            }
+            let Some(port) = self.port(tx, &job.spec)? else {
+                self.note_reason(
+                    tx,
+                    job,
+                    "No free port was found for the job; it is tried again.".to_owned(),
+                )?;
+                continue;
+            };
+            self.start(tx, &mut job, nodes, &start.nodes, port)?;
+            decided.effects.push(self.launch(tx, cluster, &job)?);
+        }
+        if let Some((uid, reason)) = plan.reasons.first()
+            && let Some(job) = tx.job_by_uid(*uid)?
+        {
+            self.note_reason(tx, job, reason.to_string())?;
+        }
+        Ok(refused)
+    }
+
+    fn start(
+        &self,
+        tx: &Tx<'_>,
+        job: &mut Job,
+        nodes: &mut [Node],
+        chosen: &[Uid],
+        port: u16,
+    ) -> Result<(), StoreError> {
+        let attempt = job.status.attempt.next(tx.attempt_floor()?);
+        let mut placed = Vec::with_capacity(chosen.len());
+        for uid in chosen {
+            if let Some(node) = nodes.iter().find(|node| node.uid == *uid) {
+                let (name, address) = (node.name.clone(), node.address);
+                placed.push(PlacedNode {
+                    uid: *uid,
+                    name,
+                    address,
+                    seen: Seen::Nothing,
+                });
+            }
+        }
+        let event = JobEvent::Placed {
+            attempt,
+            placement: Placement { nodes: placed, port },
+        };
+        apply_to_job(tx, job, event, self.now, self.settings.max_node_losses)?;
+        let id = job.placement_id();
+        for node in nodes.iter_mut().filter(|node| chosen.contains(&node.uid)) {
+            if let Ok(status) = node.status.apply(NodeEvent::Placed(id), self.now) {
+                node.status = status;
+                tx.set_node_status(node)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A port for the job, if it needs one: free on the machine and not given to another job.
+    fn port(&self, tx: &Tx<'_>, spec: &JobSpec) -> Result<Option<u16>, StoreError> {
+        let needs = matches!(&spec.toolkit, Toolkit::PyTorch(settings)
+            if settings.communication_backend == Some(CommunicationBackend::Tcp));
+        if !needs {
+            return Ok(Some(0));
+        }
+        let jobs = tx.all_jobs_on_nodes()?;
+        let taken: BTreeSet<u16> = jobs
+            .iter()
+            .filter_map(|j| j.status.placement.as_ref())
+            .map(|p| p.port)
+            .collect();
+        Ok(self
+            .capacity
+            .free_ports
+            .iter()
+            .copied()
+            .find(|port| !taken.contains(port)))
+    }
+
+    /// Why nothing starts, whatever waits.
+    fn starts_blocked(&self) -> Option<String> {
+        let (free, least) = (self.capacity.free_bytes, self.settings.min_free_bytes);
+        (free < least).then(|| {
+            let mib = |bytes: u64| bytes / (1024 * 1024);
+            format!(
+                "No job starts while the disk has {} MiB free and min_free is {} MiB. Free some space.",
+                mib(free),
+                mib(least)
+            )
+        })
+    }
+
+    fn note_reason(&self, tx: &Tx<'_>, mut job: Job, reason: String) -> Result<(), StoreError> {
+        let waited = self.now.duration_since(job.meta.created);
+        if job.status.waiting.as_deref() == Some(&reason) || waited < SHORT_WAIT {
+            return Ok(());
+        }
+        info!(job = %job.meta.name, reason, "waiting");
+        job.status.waiting = Some(reason);
+        tx.set_job_status(&job)
+    }
+
+    fn note_allocation(
+        &self,
+        tx: &Tx<'_>,
+        mut cluster: Cluster,
+        nodes: &[Node],
+        plan: &ScalePlan,
+    ) -> Result<(), StoreError> {
+        let before = cluster.status.clone();
+        let status = &mut cluster.status;
+        status.wanted_nodes = plan.wanted;
+        status.shortage = None;
+        if let Some(shortage) = &plan.shortage {
+            let error = self.unavailable(&cluster);
+            let plain = || BatchAiError::new("NodesNotAvailable", shortage.to_string());
+            cluster.status.shortage = Some(error.unwrap_or_else(plain));
+        }
+        let status = &mut cluster.status;
+        let leaving = nodes.iter().any(|node| node.status.leaving);
+        status.allocation = if leaving {
+            Allocation::Resizing
+        } else {
+            Allocation::Steady
+        };
+        if status.allocation != before.allocation || plan.allocate > 0 {
+            status.allocation_since = self.now;
+        }
+        // A first look that allocates nothing leaves last_node_number at 0, which is still a new cluster.
+        if cluster.status != before {
+            tx.set_cluster_status(&cluster)?;
+        }
+        Ok(())
+    }
+}
+
+fn waiting(entry: &LineEntry) -> Waiting {
+    Waiting {
+        job: entry.job,
+        name: entry.name.clone(),
+        node_count: entry.node_count,
+    }
+}
+
+/// An address that no node has: where to begin looking depends on the uid, so that two servers on one
+/// machine seldom meet.
+fn free_address(tx: &Tx<'_>, uid: Uid) -> Result<std::net::Ipv4Addr, StoreError> {
+    let bits = uid.0.to_be_bytes();
+    let mut n = u32::from_be_bytes([bits[4], bits[5], bits[6], bits[7]]).wrapping_mul(2_654_435_761);
+    loop {
+        let address = node_address(n);
+        if !tx.address_is_taken(address)? {
+            return Ok(address);
+        }
+        n = n.wrapping_add(1);
+    }
+}

@@ -1,0 +1,158 @@
+//! The way of a job, after its row is there.
+//!
+//! A [`Pump`] makes rounds. In each it asks the engine what it sees, decides everything inside one write
+//! transaction, and tells the engine what is wanted once that is on disk. Rounds take no input: what needs a
+//! look is in the rows. What an [`Effect`] tells the engine may be told twice, and is told again in a full
+//! round if it was lost with a crash.
+
+mod clusters;
+mod deletions;
+mod effects;
+mod jobs;
+mod observations;
+
+use jiff::Timestamp;
+use trainyard_domain::state::BatchAiError;
+use trainyard_engine::{Capacity, Observation};
+use trainyard_store::{StoreError, Tx};
+
+pub use effects::Effect;
+pub use jobs::{apply_to_job, begin_job_deletion};
+
+use crate::lro;
+use crate::ports::Ports;
+use crate::settings::Settings;
+
+/// Makes rounds. There is one at a time.
+pub struct Pump {
+    settings: Settings,
+    ports: Ports,
+    /// What was seen while telling the engine, to be applied in the next round.
+    seen: Vec<Observation>,
+    /// The last round failed, so what it had observed is lost: look at everything.
+    full_next: bool,
+}
+
+/// Why a round failed. Nothing of it is stored; the next one looks at everything.
+#[derive(Debug, thiserror::Error)]
+#[error("a round could not be stored")]
+pub struct PumpError(#[source] StoreError);
+
+/// What came of a round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// There is more to do at once.
+    pub again: bool,
+}
+
+/// What a round has decided; it is on disk.
+#[derive(Default)]
+pub struct Decided {
+    /// What the engine is to be told now, in this order.
+    pub effects: Vec<Effect>,
+    /// There is more to do at once.
+    pub again: bool,
+}
+
+impl Pump {
+    /// A pump whose first round looks at everything.
+    pub fn new(settings: Settings, ports: Ports) -> Pump {
+        Pump {
+            settings,
+            ports,
+            seen: Vec::new(),
+            full_next: true,
+        }
+    }
+
+    /// One round; a full one looks at everything there is, as after a restart.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn round(&mut self, full: bool) -> Result<Progress, PumpError> {
+        let decided = self.decide(full)?;
+        for effect in decided.effects {
+            self.perform(effect);
+        }
+        Ok(Progress {
+            again: decided.again || !self.seen.is_empty(),
+        })
+    }
+
+    /// The first half of a round: what is seen becomes what is stored.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn decide(&mut self, full: bool) -> Result<Decided, PumpError> {
+        let full = std::mem::take(&mut self.full_next) || full;
+        let mut seen = std::mem::take(&mut self.seen);
+        let engine = &self.ports.engine;
+        seen.extend(if full {
+            engine.observe_all()
+        } else {
+            engine.observe()
+        });
+        let now = self.now();
+        let decided = self.is_due(full, &seen, now).and_then(|due| {
+            if !due {
+                return Ok(Decided::default());
+            }
+            let round = Round {
+                settings: self.settings.clone(),
+                capacity: engine.capacity(),
+                now,
+                full,
+            };
+            let write = self.ports.store.write(move |tx| round.run(tx, seen));
+            write.wait().map_err(|error| error.flatten())
+        });
+        decided.map_err(|error| {
+            self.full_next = true;
+            PumpError(error)
+        })
+    }
+
+    fn is_due(&self, full: bool, seen: &[Observation], now: Timestamp) -> Result<bool, StoreError> {
+        if full || !seen.is_empty() {
+            return Ok(true);
+        }
+        self.ports
+            .store
+            .read(|s| Ok(s.next_look()?.is_some_and(|due| due <= now) || s.deletions_are_due()?))
+    }
+
+    fn now(&self) -> Timestamp {
+        let now = self.ports.clock.now();
+        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+    }
+}
+
+/// One round's decisions: from what was seen and what is stored to what is stored and to be told.
+struct Round {
+    settings: Settings,
+    capacity: Capacity,
+    now: Timestamp,
+    full: bool,
+}
+
+impl Round {
+    fn run(&self, tx: &Tx<'_>, seen: Vec<Observation>) -> Result<Decided, StoreError> {
+        let mut decided = Decided::default();
+        self.observe(tx, seen, &mut decided)?;
+        if self.full {
+            self.tell_again(tx, &mut decided)?;
+            tx.look_at_all_clusters()?;
+            let error = BatchAiError::new(
+                "OperationTimedOut",
+                "The operation did not reach its end in time. Look at the resource and try again.",
+            );
+            tx.sweep_operations(self.now, self.now - lro::KEPT, &error)?;
+        }
+        self.delete(tx, &mut decided)?;
+        for cluster in tx.clusters_to_look_at(self.now)? {
+            self.look_at(tx, cluster, &mut decided)?;
+        }
+        decided.again |= tx.next_look()?.is_some_and(|due| due <= self.now);
+        Ok(decided)
+    }
+}

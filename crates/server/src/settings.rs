@@ -1,0 +1,59 @@
+//! What the operator sets.
+
+use std::collections::BTreeMap;
+
+use trainyard_domain::name::SubscriptionId;
+
+/// Settings of the service.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The subscriptions there are; every other one is `SubscriptionNotFound`.
+    pub subscriptions: Vec<SubscriptionId>,
+    /// Base of absolute links, without a slash at the end; `None` takes it from each request's Host.
+    pub public_url: Option<String>,
+    /// VM sizes by upper-cased name.
+    pub vm_sizes: BTreeMap<String, VmSize>,
+    /// Quotas of each subscription and region.
+    pub quotas: Quotas,
+    /// No job starts with fewer bytes free than this.
+    pub min_free_bytes: u64,
+    /// How often a job goes back to its place in the line when a node is lost; 3 by default.
+    pub max_node_losses: u32,
+    /// Seconds after which auto-scale releases an idle node; 60 by default.
+    pub idle_seconds: u32,
+    /// Seconds between SIGTERM and SIGKILL when a job is stopped; 30 by default.
+    pub grace_seconds: u32,
+    /// Whether clusters of GPU sizes run on machines without GPUs, with `AZ_BATCHAI_NUM_GPUS` 0.
+    pub ignore_missing_gpus: bool,
+    /// Largest request body, in bytes.
+    pub body_bytes: usize,
+}
+
+/// A size of virtual machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VmSize {
+    /// Cores.
+    pub cores: u32,
+    /// GPUs.
+    pub gpus: u32,
+    /// Its quota family, such as `Standard D Family`.
+    pub family: String,
+}
+
+/// Quotas of each subscription and region.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quotas {
+    /// Clusters.
+    pub clusters: u32,
+    /// Cores of dedicated nodes.
+    pub dedicated_cores: u32,
+    /// Cores of low-priority nodes.
+    pub low_priority_cores: u32,
+}
+
+impl Settings {
+    /// A size of the catalogue, compared without case.
+    pub fn vm_size(&self, name: &str) -> Option<&VmSize> {
+        self.vm_sizes.get(&name.to_ascii_uppercase())
+    }
+}
