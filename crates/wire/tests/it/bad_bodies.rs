@@ -566,6 +566,10 @@ fn toolkits() {
             json!({"tensorFlowSettings": {"pythonScriptFilePath": "c", "workerCount": 0}}),
             "tensorFlowSettings.workerCount",
         ),
+        (
+            json!({"pyTorchSettings": {"pythonScriptFilePath": "a"}}),
+            "pyTorchSettings.communicationBackend",
+        ),
         (json!({"customMpiSettings": {}}), "customMpiSettings.commandLine"),
         (
             json!({"horovodSettings": {"pythonScriptFilePath": ""}}),

@@ -182,3 +182,67 @@ fn groups_subscriptions_and_the_provider() {
             "resourceTypes": [{"resourceType": "workspaces", "locations": ["eastus"], "apiVersions": ["2018-05-01"]}]}"#,
     );
 }
+
+#[test]
+fn what_is_left_out_equals_its_default() {
+    let base =
+        json!({"vmSize": "S", "userAccountSettings": {"adminUserName": "a", "adminUserPassword": "hush"}});
+    let cluster = |more: Value| {
+        let mut properties = base.clone();
+        properties
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        wire::cluster_create(json!({"properties": properties}).to_string().as_bytes()).unwrap()
+    };
+    let share = |more: Value| {
+        let mut share = json!({"accountName": "a", "azureFileUrl": "https://a.file.core.windows.net/s",
+            "credentials": {"accountKey": "hush"}, "relativeMountPath": "m"});
+        share
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        cluster(json!({"nodeSetup": {"mountVolumes": {"azureFileShares": [share]}}}))
+    };
+    let image = json!({"publisher": "Canonical", "offer": "UbuntuServer", "sku": "16.04-LTS"});
+    let nothing = cluster(json!({}));
+    for same in [
+        json!({"vmPriority": "Dedicated"}),
+        json!({"scaleSettings": {"manual": {"targetNodeCount": 0}}}),
+        json!({"scaleSettings": {"manual": {"targetNodeCount": 0, "nodeDeallocationOption": "Requeue"}}}),
+        json!({"virtualMachineConfiguration": {}}),
+        json!({"virtualMachineConfiguration": {"imageReference": image}}),
+        json!({"nodeSetup": {"mountVolumes": {"fileServers": []}}}),
+        json!({"subnet": null}),
+    ] {
+        assert_eq!(cluster(same.clone()), nothing, "{same}");
+    }
+    assert_eq!(
+        share(json!({})),
+        share(json!({"fileMode": "0777", "directoryMode": "0777"}))
+    );
+    let auto = json!({"minimumNodeCount": 1, "maximumNodeCount": 2});
+    let whole = json!({"minimumNodeCount": 1, "maximumNodeCount": 2, "initialNodeCount": 0});
+    assert_eq!(
+        cluster(json!({"scaleSettings": {"autoScale": auto}})),
+        cluster(json!({"scaleSettings": {"autoScale": whole}}))
+    );
+    let job = |more: Value| wire::job_create(samples::job_with(&more).to_string().as_bytes()).unwrap();
+    let custom = |member: &str, value: Value| job(json!({"customToolkitSettings": {}, member: value}));
+    assert_eq!(
+        custom("schedulingPriority", json!("normal")),
+        custom("schedulingPriority", Value::Null)
+    );
+    assert_eq!(
+        custom("constraints", json!({"maxWallClockTime": "7.00:00:00"})),
+        custom("constraints", json!({}))
+    );
+    let id = samples::cluster_id();
+    assert_eq!(
+        custom(
+            "cluster",
+            json!({"id": id.replace("workspaces", "workspace").replace("/rg/", "/RG/")})
+        ),
+        custom("cluster", json!({"id": id}))
+    );
+}
