@@ -1,0 +1,12 @@
+//! The adapter against published examples, recipes, bad bodies and mangled ones.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where it panics")]
+
+mod bad_bodies;
+mod build;
+mod examples;
+mod golden;
+mod mangled;
+mod recipes;
+mod reference;
+mod samples;
