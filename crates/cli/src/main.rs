@@ -9,6 +9,8 @@ mod folder;
 mod log;
 mod quickstart;
 mod serve;
+#[cfg(test)]
+mod standin;
 
 use std::process::ExitCode;
 

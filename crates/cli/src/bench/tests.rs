@@ -48,3 +48,32 @@ fn the_report_shows_all_figures_and_their_ratio() {
         (&0.5.into(), &400.0.into())
     );
 }
+
+#[tokio::test]
+async fn measures_any_server_and_counts_failures() {
+    let server = crate::standin::serve().await;
+    let load = Load {
+        jobs: 20,
+        connections: 3,
+        nodes: 2,
+    };
+    let rates = load::measure(load, server.client()).await.unwrap();
+    assert_eq!(rates.failed, 2, "the stand-in fails every tenth job");
+    assert!(rates.puts_per_second > 0.0 && rates.runs_per_second > 0.0);
+    assert!(rates.put_median_ms <= rates.put_99th_ms);
+    let calls = server.calls();
+    let count = |what: &str| calls.iter().filter(|call| call.contains(what)).count();
+    assert_eq!(
+        count("PUT /subscriptions/s/resourceGroups/bench-"),
+        1 + 1 + 2 + 2 + 40
+    );
+    assert!(
+        calls
+            .last()
+            .unwrap()
+            .starts_with("DELETE /subscriptions/s/resourceGroups/bench-"),
+        "{calls:?}"
+    );
+    let absent = Client::new(Endpoint::from_url("http://127.0.0.1:1").unwrap(), "t").unwrap();
+    assert!(load::measure(load, absent).await.is_err());
+}

@@ -43,6 +43,8 @@ enum Command {
     Restore(backup::Restore),
     /// Stop the server on a data folder.
     Stop(stop::Stop),
+    /// Print every key of the configuration, as Markdown.
+    Configuration,
     /// Measure.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -58,6 +60,10 @@ pub fn run(arguments: Arguments, surroundings: Surroundings) -> anyhow::Result<(
         Command::Node(command) => command.run(),
         Command::Backup(command) => command.run(&surroundings),
         Command::Restore(command) => command.run(&surroundings),
+        Command::Configuration => {
+            print!("{}", crate::config::docs::page());
+            Ok(())
+        }
         Command::Serve(command) => wait(command.run(&surroundings)),
         Command::Quickstart(command) => wait(command.run(&surroundings)),
         Command::Token(command) => wait(command.run(&surroundings)),

@@ -3,9 +3,11 @@
 use super::catalogue;
 use super::keys::KEYS;
 
+#[cfg(test)]
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
 
-fn page() -> String {
+/// The whole page.
+pub fn page() -> String {
     let mut page = String::from(
         "# Configuration\n\n\
          Written from the code by `UPDATE_DOCS=1 cargo test -p trainyard docs`; do not edit.\n\n\

@@ -5,8 +5,7 @@
 
 pub mod catalogue;
 pub mod check;
-#[cfg(test)]
-mod docs;
+pub mod docs;
 pub mod keys;
 pub mod layers;
 pub mod size;

@@ -100,3 +100,36 @@ fn next_steps_name_everything() {
         "{text}"
     );
 }
+
+#[tokio::test]
+async fn a_second_show_uses_what_the_first_made() {
+    let server = crate::standin::serve().await;
+    let share = tempfile::tempdir().unwrap();
+    let with = |stamp: &str| Show {
+        client: server.client(),
+        share: share.path().to_owned(),
+        stamp: stamp.into(),
+        password: "p".into(),
+    };
+    show(&with("1")).await.unwrap();
+    let shown = show(&with("2")).await.unwrap();
+    assert!(
+        shown
+            .job
+            .to_string()
+            .ends_with("/experiments/quickstart/jobs/ranks-2")
+    );
+    let calls = server.calls();
+    let count = |what: &str| {
+        calls
+            .iter()
+            .filter(|call| call.starts_with("PUT") && call.contains(what))
+            .count()
+    };
+    assert_eq!((count("/clusters/"), count("/jobs/")), (1, 2), "{calls:?}");
+    let failed = show(&with("9")).await.err().unwrap().to_string();
+    assert!(
+        failed.contains("job ranks-9 failed") && failed.contains("exit code 1"),
+        "{failed}"
+    );
+}

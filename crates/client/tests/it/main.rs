@@ -1,5 +1,7 @@
 //! The client against a small server, over real sockets.
 
+#![expect(clippy::unwrap_used, reason = "a test may break")]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
