@@ -1,0 +1,26 @@
+//! The system's clocks and randomness, for the commands. The server has ports of its own.
+
+use std::time::Instant;
+
+/// For measuring.
+#[expect(clippy::disallowed_methods, reason = "the commands' one monotonic clock")]
+pub fn instant() -> Instant {
+    Instant::now()
+}
+
+/// The time in names of things: `yyyymmddhhmmss`, UTC.
+#[expect(clippy::disallowed_methods, reason = "the commands' one wall clock")]
+pub fn stamp() -> String {
+    jiff::Timestamp::now().strftime("%Y%m%d%H%M%S").to_string()
+}
+
+/// 32 random hexadecimal digits.
+///
+/// # Errors
+/// When the system has no randomness.
+#[expect(clippy::disallowed_methods, reason = "the commands' one source of randomness")]
+pub fn random_hex() -> anyhow::Result<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

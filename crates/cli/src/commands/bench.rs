@@ -1,0 +1,83 @@
+//! `trainyard bench`.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+
+use crate::bench::{self, Load, Report, Target};
+
+/// Measurements on this machine.
+#[derive(Debug, Subcommand)]
+pub enum Bench {
+    /// How many jobs are taken in, and run, a second, beside a bare loop of the shell.
+    Submit(Submit),
+}
+
+#[derive(Debug, Args)]
+pub struct Submit {
+    /// Jobs of each part.
+    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    jobs: u32,
+    /// Connections that submit side by side.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=256))]
+    connections: u32,
+    /// Nodes that run jobs.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
+    nodes: u32,
+    /// Measure this server [default: one started for the measurement, on a temporary folder].
+    #[arg(long, requires = "access")]
+    url: Option<String>,
+    #[command(flatten)]
+    access: Access,
+    /// Print the figures as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(id = "access", multiple = false, requires = "url")]
+struct Access {
+    /// Its token; others on this machine can see it in the list of processes.
+    #[arg(long)]
+    token: Option<String>,
+    /// File with its token.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+impl Bench {
+    pub async fn run(self) -> anyhow::Result<()> {
+        let Self::Submit(command) = self;
+        let load = Load {
+            jobs: command.jobs,
+            connections: command.connections,
+            nodes: command.nodes,
+        };
+        let json = command.json;
+        let report: Report = bench::run(load, command.target()?).await?;
+        if json {
+            println!("{}", serde_json::to_string_pretty(&report)?);
+        } else {
+            print!("{report}");
+        }
+        Ok(())
+    }
+}
+
+impl Submit {
+    fn target(self) -> anyhow::Result<Target> {
+        let Some(url) = self.url else {
+            return Ok(Target::Own);
+        };
+        let token = match (self.access.token, self.access.token_file) {
+            (Some(token), _) => token,
+            (None, Some(file)) => std::fs::read_to_string(&file)
+                .with_context(|| format!("the token file {} cannot be read", file.display()))?
+                .trim()
+                .to_owned(),
+            (None, None) => anyhow::bail!("give the server's token with --token-file"),
+        };
+        Ok(Target::Server { url, token })
+    }
+}

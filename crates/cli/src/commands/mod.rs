@@ -1,0 +1,118 @@
+//! The commands: one file each.
+
+mod backup;
+mod bench;
+mod node;
+mod options;
+mod quickstart;
+mod serve;
+mod stop;
+mod token;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::layers::Surroundings;
+
+/// Batch AI on your own machines.
+#[derive(Debug, Parser)]
+#[command(
+    name = "trainyard",
+    version,
+    after_help = "Exit codes: 0 done, 1 failed, 2 asked wrongly."
+)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve(serve::Serve),
+    /// Run the server and show it at work with one job on two nodes.
+    Quickstart(quickstart::Quickstart),
+    /// Run one node; the server starts it.
+    #[command(hide = true)]
+    Node(node::Node),
+    /// Make, list and revoke tokens.
+    #[command(subcommand)]
+    Token(token::Token),
+    /// Copy the data of a running or stopped server.
+    Backup(backup::Backup),
+    /// Bring a backup back, for a stopped server.
+    Restore(backup::Restore),
+    /// Stop the server on a data folder.
+    Stop(stop::Stop),
+    /// Print every key of the configuration, as Markdown.
+    Configuration,
+    /// Measure.
+    #[command(subcommand)]
+    Bench(bench::Bench),
+}
+
+/// Does what was asked.
+///
+/// # Errors
+/// Anything that went wrong, with the next step where there is one.
+pub fn run(arguments: Arguments, surroundings: Surroundings) -> anyhow::Result<()> {
+    match arguments.command {
+        // A node is small: it has its own way of running.
+        Command::Node(command) => command.run(),
+        Command::Backup(command) => command.run(&surroundings),
+        Command::Restore(command) => command.run(&surroundings),
+        Command::Configuration => {
+            print!("{}", crate::config::docs::page());
+            Ok(())
+        }
+        Command::Serve(command) => wait(command.run(&surroundings)),
+        Command::Quickstart(command) => wait(command.run(&surroundings)),
+        Command::Token(command) => wait(command.run(&surroundings)),
+        Command::Stop(command) => wait(command.run(&surroundings)),
+        Command::Bench(command) => wait(command.run()),
+    }
+}
+
+fn wait(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn arguments_are_sound() {
+        Arguments::command().debug_assert();
+        for good in [
+            "serve --listen 127.0.0.1:1 --data d --log-level debug",
+            "quickstart --exit",
+            "token create --name ci --role Reader --scope /subscriptions/s",
+            "token revoke abc",
+            "backup --data d --to e",
+            "restore --data d --from e",
+            "stop --nodes",
+            "bench submit --jobs 5 --json",
+            "node --folder f",
+        ] {
+            let words = ["trainyard"].into_iter().chain(good.split(' '));
+            assert!(Arguments::try_parse_from(words).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "serve --port 1",
+            "token create --name x --role Boss --scope /s",
+            "bench submit --jobs 0",
+        ] {
+            let words = ["trainyard"].into_iter().chain(bad.split_whitespace());
+            assert_eq!(
+                Arguments::try_parse_from(words).unwrap_err().exit_code(),
+                2,
+                "{bad}"
+            );
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The VM sizes known without being told: those that the service offered in 2018.
+
+use std::collections::BTreeMap;
+
+use super::VmSize;
+
+/// Quota families in the order of the usages list (behaviour.md section 12).
+pub const FAMILIES: [&str; 7] = [D, DV2, NC, NCV2, NCV3, ND, NV];
+
+const D: &str = "Standard D Family";
+const DV2: &str = "Standard Dv2 Family";
+const NC: &str = "Standard NC Family";
+const NCV2: &str = "Standard NCv2 Family";
+const NCV3: &str = "Standard NCv3 Family";
+const ND: &str = "Standard ND Family";
+const NV: &str = "Standard NV Family";
+
+/// Name, cores, memory in halves of a GiB, GPUs, family.
+type Row = (&'static str, u32, u64, u32, &'static str);
+
+#[rustfmt::skip]
+const SIZES: [Row; 37] = [
+    ("STANDARD_D1", 1, 7, 0, D),
+    ("STANDARD_D2", 2, 14, 0, D),
+    ("STANDARD_D3", 4, 28, 0, D),
+    ("STANDARD_D4", 8, 56, 0, D),
+    ("STANDARD_D11", 2, 28, 0, D),
+    ("STANDARD_D12", 4, 56, 0, D),
+    ("STANDARD_D13", 8, 112, 0, D),
+    ("STANDARD_D14", 16, 224, 0, D),
+    ("STANDARD_D1_V2", 1, 7, 0, DV2),
+    ("STANDARD_D2_V2", 2, 14, 0, DV2),
+    ("STANDARD_D3_V2", 4, 28, 0, DV2),
+    ("STANDARD_D4_V2", 8, 56, 0, DV2),
+    ("STANDARD_D5_V2", 16, 112, 0, DV2),
+    ("STANDARD_D11_V2", 2, 28, 0, DV2),
+    ("STANDARD_D12_V2", 4, 56, 0, DV2),
+    ("STANDARD_D13_V2", 8, 112, 0, DV2),
+    ("STANDARD_D14_V2", 16, 224, 0, DV2),
+    ("STANDARD_D15_V2", 20, 280, 0, DV2),
+    ("STANDARD_NC6", 6, 112, 1, NC),
+    ("STANDARD_NC12", 12, 224, 2, NC),
+    ("STANDARD_NC24", 24, 448, 4, NC),
+    ("STANDARD_NC24R", 24, 448, 4, NC),
+    ("STANDARD_NC6S_V2", 6, 224, 1, NCV2),
+    ("STANDARD_NC12S_V2", 12, 448, 2, NCV2),
+    ("STANDARD_NC24S_V2", 24, 896, 4, NCV2),
+    ("STANDARD_NC24RS_V2", 24, 896, 4, NCV2),
+    ("STANDARD_NC6S_V3", 6, 224, 1, NCV3),
+    ("STANDARD_NC12S_V3", 12, 448, 2, NCV3),
+    ("STANDARD_NC24S_V3", 24, 896, 4, NCV3),
+    ("STANDARD_NC24RS_V3", 24, 896, 4, NCV3),
+    ("STANDARD_ND6S", 6, 224, 1, ND),
+    ("STANDARD_ND12S", 12, 448, 2, ND),
+    ("STANDARD_ND24S", 24, 896, 4, ND),
+    ("STANDARD_ND24RS", 24, 896, 4, ND),
+    ("STANDARD_NV6", 6, 112, 1, NV),
+    ("STANDARD_NV12", 12, 224, 2, NV),
+    ("STANDARD_NV24", 24, 448, 4, NV),
+];
+
+/// The catalogue by upper-case name.
+pub fn sizes() -> BTreeMap<String, VmSize> {
+    SIZES
+        .iter()
+        .map(|&(name, cores, half_gib, gpus, family)| {
+            let size = VmSize {
+                cores,
+                memory: half_gib * 512,
+                gpus,
+                family: family.to_owned(),
+            };
+            (name.to_owned(), size)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_sane() {
+        let sizes = sizes();
+        assert_eq!(sizes.len(), SIZES.len(), "a name stands twice");
+        for (name, size) in &sizes {
+            assert_eq!(*name, name.to_ascii_uppercase());
+            assert!(FAMILIES.contains(&size.family.as_str()), "{name}");
+            assert!(
+                (1..=24).contains(&size.cores) && size.memory >= 1024 * u64::from(size.cores),
+                "{name}"
+            );
+            assert_eq!(size.gpus > 0, size.family.starts_with("Standard N"), "{name}");
+            assert!(
+                size.gpus == 0 || size.cores == 6 * size.gpus,
+                "{name}: six cores come with a GPU"
+            );
+        }
+        for family in FAMILIES {
+            assert!(
+                sizes.values().any(|size| size.family == family),
+                "{family} has no size"
+            );
+        }
+        let d1 = &sizes["STANDARD_D1"];
+        assert_eq!((d1.cores, d1.memory), (1, 3584));
+    }
+}

@@ -1,0 +1,101 @@
+//! What values must be together, and nothing else tells.
+
+use super::Config;
+
+/// A configuration that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unusable {
+    /// Anyone on the network could read tokens and secrets.
+    #[error(
+        "listen is {0}, which other machines reach, and there is no TLS: set tls.certificate and tls.key, or \
+         listen on 127.0.0.1, or set allow_insecure_listen = true if the network is yours alone"
+    )]
+    InsecureListen(std::net::SocketAddr),
+    /// One of two.
+    #[error("tls.certificate and tls.key go together, and {0} is missing: set it, or neither")]
+    HalfTls(&'static str),
+    /// A value out of its range.
+    #[error("{key} is {found}: {rule}")]
+    Value {
+        /// The key.
+        key: String,
+        /// Its value.
+        found: String,
+        /// What it must be.
+        rule: &'static str,
+    },
+}
+
+/// Checks a whole configuration.
+///
+/// # Errors
+/// [`Unusable`] with the first thing found.
+pub fn check(config: &Config) -> Result<(), Unusable> {
+    match (&config.tls.certificate, &config.tls.key) {
+        (Some(_), None) => return Err(Unusable::HalfTls("tls.key")),
+        (None, Some(_)) => return Err(Unusable::HalfTls("tls.certificate")),
+        (None, None) if !config.listen.ip().is_loopback() && !config.allow_insecure_listen => {
+            return Err(Unusable::InsecureListen(config.listen));
+        }
+        (None, None) | (Some(_), Some(_)) => {}
+    }
+    if let Some(url) = &config.public_url {
+        let good = ["http://", "https://"]
+            .iter()
+            .any(|scheme| url.len() > scheme.len() && url.starts_with(scheme));
+        require(
+            good && !url.ends_with('/'),
+            "public_url",
+            url,
+            "write it as https://HOST, without a slash at its end",
+        )?;
+    }
+    for id in &config.subscriptions {
+        let good = (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        require(
+            good,
+            "subscriptions",
+            id,
+            "an id is 1 to 64 letters, digits and '-'",
+        )?;
+    }
+    for (key, value) in [
+        ("local.max_nodes", config.local.max_nodes),
+        ("limits.connections", config.limits.connections),
+        ("log.keep", config.log.keep),
+    ] {
+        require(
+            (1..=100_000).contains(&value),
+            key,
+            value,
+            "1 to 100000 is possible",
+        )?;
+    }
+    let body = config.limits.body_bytes;
+    require(
+        (1 << 10..=1 << 30).contains(&body.0),
+        "limits.body_bytes",
+        body,
+        "1KiB to 1GiB is possible",
+    )?;
+    for (name, size) in &config.vm_sizes {
+        let (cores, memory) = (
+            format!("vm_sizes.{name}.cores"),
+            format!("vm_sizes.{name}.memory"),
+        );
+        require(size.cores > 0, &cores, size.cores, "a node has at least one core")?;
+        require(size.memory > 0, &memory, size.memory, "a node has at least 1 MiB")?;
+    }
+    Ok(())
+}
+
+fn require(good: bool, key: &str, found: impl ToString, rule: &'static str) -> Result<(), Unusable> {
+    if good {
+        return Ok(());
+    }
+    Err(Unusable::Value {
+        key: key.to_owned(),
+        found: found.to_string(),
+        rule,
+    })
+}

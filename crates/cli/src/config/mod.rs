@@ -1,0 +1,242 @@
+//! The server's configuration.
+//!
+//! It is laid in layers: defaults, then a TOML file, then `TRAINYARD_*` variables, then flags (see [`layers`]).
+//! [`keys::KEYS`] describes every key; `docs/configuration.md` is written from it.
+
+pub mod catalogue;
+pub mod check;
+pub mod docs;
+pub mod keys;
+pub mod layers;
+pub mod size;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use size::ByteSize;
+
+/// Everything that can be set. [`keys::KEYS`] says what each member means.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    pub listen: SocketAddr,
+    pub allow_insecure_listen: bool,
+    pub public_url: Option<String>,
+    /// `None` is the folder that the system keeps for a user's data; [`layers::load`] fills it in.
+    pub data: Option<PathBuf>,
+    pub subscriptions: Vec<String>,
+    pub min_free: ByteSize,
+    pub max_node_losses: u32,
+    pub missing_gpus: MissingGpus,
+    pub pass_environment: Vec<String>,
+    pub grace_seconds: u32,
+    pub tls: Tls,
+    pub autoscale: Autoscale,
+    pub local: Local,
+    pub limits: Limits,
+    pub log: Log,
+    pub quotas: Quotas,
+    pub vm_sizes: BTreeMap<String, VmSize>,
+    pub storage_accounts: BTreeMap<String, StorageAccount>,
+}
+
+/// `[tls]`: both or neither.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tls {
+    pub certificate: Option<PathBuf>,
+    pub key: Option<PathBuf>,
+}
+
+/// What to do with a VM size that has more GPUs than the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MissingGpus {
+    /// The cluster stays below its target.
+    Wait,
+    /// Nodes start without, and tell their jobs that there are none.
+    Ignore,
+}
+
+/// `[autoscale]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Autoscale {
+    pub idle_time: u32,
+}
+
+/// `[local]`: the local engine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Local {
+    pub max_nodes: u32,
+}
+
+/// `[limits]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    pub body_bytes: ByteSize,
+    pub connections: u32,
+}
+
+/// `[log]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    pub file: Option<PathBuf>,
+    pub keep: u32,
+    pub format: LogFormat,
+    pub level: LogLevel,
+}
+
+/// How a line of the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// The least severity that is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+/// `[quotas]` (behaviour.md section 12). Cores that are not set are not limited.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Quotas {
+    pub clusters: u32,
+    pub dedicated_cores: Option<u32>,
+    pub lowpriority_cores: Option<u32>,
+    pub families: BTreeMap<String, FamilyQuota>,
+}
+
+/// `[quotas.families.NAME]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FamilyQuota {
+    pub dedicated_cores: Option<u32>,
+    pub lowpriority_cores: Option<u32>,
+}
+
+/// `[vm_sizes.NAME]`: what a node of that size may use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VmSize {
+    /// Cores, at least 1.
+    pub cores: u32,
+    /// Memory in MiB, at least 1.
+    pub memory: u64,
+    /// GPUs.
+    #[serde(default)]
+    pub gpus: u32,
+    /// Quota family, such as `Standard D Family`.
+    pub family: String,
+}
+
+/// `[storage_accounts.NAME]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StorageAccount {
+    /// Where its shares and containers lie.
+    pub directory: PathBuf,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            allow_insecure_listen: false,
+            public_url: None,
+            data: None,
+            subscriptions: Vec::new(),
+            min_free: ByteSize(1 << 30),
+            max_node_losses: 3,
+            missing_gpus: MissingGpus::Wait,
+            pass_environment: Vec::new(),
+            grace_seconds: 30,
+            tls: Tls::default(),
+            autoscale: Autoscale::default(),
+            local: Local::default(),
+            limits: Limits::default(),
+            log: Log::default(),
+            quotas: Quotas::default(),
+            vm_sizes: BTreeMap::new(),
+            storage_accounts: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for Autoscale {
+    fn default() -> Self {
+        Self { idle_time: 60 }
+    }
+}
+
+impl Default for Local {
+    fn default() -> Self {
+        Self { max_nodes: 64 }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: ByteSize(4 << 20),
+            connections: 1024,
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            file: None,
+            keep: 14,
+            format: LogFormat::Text,
+            level: LogLevel::Info,
+        }
+    }
+}
+
+impl Default for Quotas {
+    fn default() -> Self {
+        Self {
+            clusters: 20,
+            dedicated_cores: None,
+            lowpriority_cores: None,
+            families: BTreeMap::new(),
+        }
+    }
+}
+
+impl Config {
+    /// The data folder; set by [`layers::load`].
+    pub fn data(&self) -> &std::path::Path {
+        self.data.as_deref().unwrap_or(std::path::Path::new("."))
+    }
+
+    /// The sizes of the catalogue with those of the configuration over them, by upper-case name.
+    pub fn sizes(&self) -> BTreeMap<String, VmSize> {
+        let mut sizes = catalogue::sizes();
+        let own = self
+            .vm_sizes
+            .iter()
+            .map(|(name, size)| (name.to_ascii_uppercase(), size.clone()));
+        sizes.extend(own);
+        sizes
+    }
+}

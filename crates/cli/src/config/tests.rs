@@ -1,0 +1,364 @@
+//! The layers, over real files.
+
+use std::collections::BTreeSet;
+
+use super::layers::{ConfigError, Flag, Surroundings, load};
+use super::*;
+use crate::config::keys::KEYS;
+
+struct Place {
+    folder: tempfile::TempDir,
+    surroundings: Surroundings,
+}
+
+impl Place {
+    /// An empty home with these variables.
+    fn new(variables: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let home = [("HOME", folder.path().to_str().unwrap())];
+        let variables = home
+            .iter()
+            .chain(variables)
+            .map(|(name, text)| (name.into(), text.into()))
+            .collect();
+        let surroundings = Surroundings {
+            variables,
+            folder: folder.path().to_owned(),
+        };
+        Self { folder, surroundings }
+    }
+
+    fn write(&self, file: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn load(&self, flags: &[(&'static str, &'static str)]) -> Result<Config, ConfigError> {
+        let flags: Vec<Flag> = flags
+            .iter()
+            .map(|&(key, text)| Flag {
+                flag: "--flag",
+                key,
+                text: text.to_owned(),
+            })
+            .collect();
+        load(&self.surroundings, None, &flags)
+    }
+
+    fn refusal(&self, flags: &[(&'static str, &'static str)]) -> String {
+        self.load(flags).unwrap_err().to_string()
+    }
+}
+
+const DEFAULT_FILE: &str = ".local/share/trainyard/trainyard.toml";
+
+#[test]
+fn defaults_stand_alone() {
+    let place = Place::new(&[]);
+    let config = place.load(&[]).unwrap();
+    let data = place.folder.path().join(".local/share/trainyard");
+    assert_eq!(
+        config,
+        Config {
+            data: Some(data),
+            ..Config::default()
+        }
+    );
+    let xdg = Place::new(&[("XDG_DATA_HOME", "/x")]);
+    assert_eq!(
+        xdg.load(&[]).unwrap().data(),
+        std::path::Path::new("/x/trainyard")
+    );
+}
+
+#[test]
+fn each_layer_lies_over_the_one_before() {
+    let place = Place::new(&[
+        ("TRAINYARD_LOCAL_MAX_NODES", "8"),
+        ("TRAINYARD_GRACE_SECONDS", "5"),
+    ]);
+    place.write(
+        DEFAULT_FILE,
+        "grace_seconds = 4\nmax_node_losses = 9\nmin_free = \"2GiB\"\n[local]\nmax_nodes = 7\n\
+         [autoscale]\nidle_time = 11\n",
+    );
+    let config = place.load(&[("local.max_nodes", "9")]).unwrap();
+    assert_eq!(config.local.max_nodes, 9, "flag over variable");
+    assert_eq!(config.grace_seconds, 5, "variable over file");
+    assert_eq!(
+        (config.max_node_losses, config.autoscale.idle_time),
+        (9, 11),
+        "file over default"
+    );
+    assert_eq!(config.min_free, ByteSize(2 << 30));
+    assert_eq!(config.quotas.clusters, 20, "default");
+}
+
+#[test]
+fn variables_of_every_kind() {
+    let place = Place::new(&[
+        ("TRAINYARD_LISTEN", "0.0.0.0:1"),
+        ("TRAINYARD_ALLOW_INSECURE_LISTEN", "true"),
+        ("TRAINYARD_PASS_ENVIRONMENT", "A, B,"),
+        ("TRAINYARD_LIMITS_BODY_BYTES", "8192"),
+        ("TRAINYARD_MISSING_GPUS", "ignore"),
+        ("TRAINYARD_QUOTAS_DEDICATED_CORES", "24"),
+        ("TRAINYARD_DATA", "mine"),
+    ]);
+    let config = place.load(&[]).unwrap();
+    assert_eq!(config.listen.to_string(), "0.0.0.0:1");
+    assert_eq!(config.pass_environment, ["A", "B"]);
+    assert_eq!(config.limits.body_bytes, ByteSize(8192));
+    assert_eq!(config.missing_gpus, MissingGpus::Ignore);
+    assert_eq!(config.quotas.dedicated_cores, Some(24));
+    assert_eq!(config.data(), place.folder.path().join("mine"));
+}
+
+#[test]
+fn unknown_keys_are_named_with_their_line() {
+    for (text, key, line) in [
+        (
+            "listen = \"127.0.0.1:1\"\n\nlisten_on = 1\n",
+            "listen_on",
+            "line 3",
+        ),
+        ("[local]\n\nmax_node = 1\n", "max_node", "line 3"),
+        (
+            "[vm_sizes.A]\ncores = 1\nmemory = 1\nfamily = \"F\"\ncpu = 1\n",
+            "cpu",
+            "line 5",
+        ),
+        (
+            "[storage_accounts.a]\ndirectory = \"/x\"\nkey = 1\n",
+            "key",
+            "line 3",
+        ),
+        (
+            "[quotas.families.\"Standard D Family\"]\ncores = 1\n",
+            "cores",
+            "line 2",
+        ),
+    ] {
+        let place = Place::new(&[]);
+        place.write(DEFAULT_FILE, text);
+        let said = place.refusal(&[]);
+        assert!(said.contains(&format!("unknown field `{key}`")), "{said}");
+        assert!(said.contains(line) && said.contains("trainyard.toml"), "{said}");
+    }
+}
+
+#[test]
+fn wrong_values_are_named() {
+    let place = Place::new(&[]);
+    place.write(DEFAULT_FILE, "\nmin_free = \"1GB\"\n");
+    let said = place.refusal(&[]);
+    assert!(
+        said.contains("line 2") && said.contains("\"1GB\" is no size"),
+        "{said}"
+    );
+    let said = Place::new(&[("TRAINYARD_LSTEN", "x")]).refusal(&[]);
+    assert!(said.contains("TRAINYARD_LSTEN"), "{said}");
+    let said = Place::new(&[("TRAINYARD_GRACE_SECONDS", "soon")]).refusal(&[]);
+    assert!(
+        said.contains("TRAINYARD_GRACE_SECONDS is \"soon\": a whole number"),
+        "{said}"
+    );
+    let said = Place::new(&[("TRAINYARD_LOG_LEVEL", "loud")]).refusal(&[]);
+    assert!(
+        said.contains("TRAINYARD_LOG_LEVEL is \"loud\"") && said.contains("debug"),
+        "{said}"
+    );
+    let said = Place::new(&[]).refusal(&[("listen", "here")]);
+    assert!(said.contains("--flag is \"here\""), "{said}");
+    let said = Place::new(&[]).refusal(&[("grace_seconds", "-1")]);
+    assert!(said.contains("-1"), "{said}");
+}
+
+#[test]
+fn listening_to_the_network_needs_tls_or_a_plain_word() {
+    let place = Place::new(&[]);
+    let said = place.refusal(&[("listen", "0.0.0.0:8080")]);
+    assert!(
+        said.contains("0.0.0.0:8080") && said.contains("allow_insecure_listen = true"),
+        "{said}"
+    );
+    for flags in [
+        &[("listen", "[::1]:8080")][..],
+        &[("listen", "127.9.9.9:8080")],
+        &[("listen", "0.0.0.0:1"), ("allow_insecure_listen", "true")],
+        &[
+            ("listen", "0.0.0.0:1"),
+            ("tls.certificate", "c"),
+            ("tls.key", "k"),
+        ],
+    ] {
+        assert!(place.load(flags).is_ok(), "{flags:?}");
+    }
+    assert!(
+        place
+            .refusal(&[("tls.key", "k")])
+            .contains("tls.certificate is missing")
+    );
+}
+
+#[test]
+fn values_out_of_range_are_refused() {
+    let place = Place::new(&[]);
+    for (key, text) in [
+        ("public_url", "example.org"),
+        ("public_url", "https://example.org/"),
+        ("subscriptions", "a/b"),
+        ("local.max_nodes", "0"),
+        ("limits.body_bytes", "1"),
+    ] {
+        assert!(place.refusal(&[(key, text)]).starts_with(key), "{key}");
+    }
+    place.write(
+        DEFAULT_FILE,
+        "[vm_sizes.A]\ncores = 0\nmemory = 1\nfamily = \"F\"\n",
+    );
+    assert!(place.refusal(&[]).starts_with("vm_sizes.A.cores is 0"));
+}
+
+#[test]
+fn paths_start_from_where_they_are_written() {
+    let place = Place::new(&[]);
+    let file = place.write(
+        "etc/own.toml",
+        "data = \"d\"\n[storage_accounts.a]\ndirectory = \"s\"\n",
+    );
+    let flags = [Flag {
+        flag: "--log",
+        key: "log.file",
+        text: "l".into(),
+    }];
+    let config = load(&place.surroundings, Some(&file), &flags).unwrap();
+    let here = place.folder.path();
+    assert_eq!(config.data(), here.join("etc/d"));
+    assert_eq!(config.storage_accounts["a"].directory, here.join("etc/s"));
+    assert_eq!(config.log.file, Some(here.join("l")));
+    let named = Place::new(&[("TRAINYARD_CONFIG", "absent.toml")]).refusal(&[]);
+    assert!(
+        named.contains("absent.toml"),
+        "a named file has to be there: {named}"
+    );
+    place.write(DEFAULT_FILE, "data = \"/elsewhere\"\n");
+    assert!(place.refusal(&[]).contains("/elsewhere"));
+}
+
+#[test]
+fn own_sizes_lie_over_the_catalogue() {
+    let place = Place::new(&[]);
+    place.write(
+        DEFAULT_FILE,
+        "[vm_sizes.standard_d1]\ncores = 3\nmemory = 5\nfamily = \"Mine\"\n",
+    );
+    let sizes = place.load(&[]).unwrap().sizes();
+    assert_eq!((sizes["STANDARD_D1"].cores, sizes["STANDARD_D2"].cores), (3, 2));
+    assert!(!sizes.contains_key("standard_d1"));
+}
+
+/// Every member set, by a literal that does not compile when one is missing.
+fn full() -> Config {
+    let some = || Some(PathBuf::from("x"));
+    let family = FamilyQuota {
+        dedicated_cores: Some(1),
+        lowpriority_cores: Some(1),
+    };
+    Config {
+        listen: SocketAddr::from(([127, 0, 0, 1], 1)),
+        allow_insecure_listen: true,
+        public_url: Some("x".into()),
+        data: some(),
+        subscriptions: vec!["x".into()],
+        min_free: ByteSize(1),
+        max_node_losses: 1,
+        missing_gpus: MissingGpus::Ignore,
+        pass_environment: vec!["x".into()],
+        grace_seconds: 1,
+        tls: Tls {
+            certificate: some(),
+            key: some(),
+        },
+        autoscale: Autoscale { idle_time: 1 },
+        local: Local { max_nodes: 1 },
+        limits: Limits {
+            body_bytes: ByteSize(1),
+            connections: 1,
+        },
+        log: Log {
+            file: some(),
+            keep: 1,
+            format: LogFormat::Json,
+            level: LogLevel::Trace,
+        },
+        quotas: Quotas {
+            clusters: 1,
+            dedicated_cores: Some(1),
+            lowpriority_cores: Some(1),
+            families: [("NAME".into(), family)].into(),
+        },
+        vm_sizes: [(
+            "NAME".into(),
+            VmSize {
+                cores: 1,
+                memory: 1,
+                gpus: 1,
+                family: "x".into(),
+            },
+        )]
+        .into(),
+        storage_accounts: [(
+            "NAME".into(),
+            StorageAccount {
+                directory: "x".into(),
+            },
+        )]
+        .into(),
+    }
+}
+
+fn flatten(prefix: &str, value: &toml::Value, names: &mut BTreeSet<String>) {
+    match value.as_table() {
+        Some(table) => table.iter().for_each(|(name, value)| {
+            let dot = if prefix.is_empty() { "" } else { "." };
+            flatten(&format!("{prefix}{dot}{name}"), value, names);
+        }),
+        None => drop(names.insert(prefix.to_owned())),
+    }
+}
+
+#[test]
+fn every_member_has_its_key_and_every_key_its_member() {
+    let mut members = BTreeSet::new();
+    flatten("", &toml::Value::try_from(full()).unwrap(), &mut members);
+    let keys: BTreeSet<String> = KEYS.iter().map(|key| key.name.to_owned()).collect();
+    assert_eq!(members, keys);
+    let variables: BTreeSet<String> = KEYS.iter().filter_map(keys::Key::variable).collect();
+    assert_eq!(
+        variables.len(),
+        KEYS.iter().filter(|key| key.variable().is_some()).count(),
+        "two share one"
+    );
+}
+
+#[test]
+fn fixed_defaults_are_told_rightly() {
+    let table = toml::Table::try_from(Config::default()).unwrap();
+    for key in KEYS {
+        let found = key
+            .name
+            .split('.')
+            .try_fold(toml::Value::Table(table.clone()), |value, name| {
+                value.get(name).cloned()
+            });
+        let told = match found {
+            Some(toml::Value::String(text)) => text,
+            Some(toml::Value::Array(_)) | None => continue,
+            Some(other) => other.to_string(),
+        };
+        assert_eq!(key.default, told, "{}", key.name);
+    }
+}
