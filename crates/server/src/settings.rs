@@ -13,6 +13,8 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// VM sizes by upper-cased name.
     pub vm_sizes: BTreeMap<String, VmSize>,
+    /// Quota families in the order of the usages list.
+    pub families: Vec<String>,
     /// Quotas of each subscription and region.
     pub quotas: Quotas,
     /// No job starts with fewer bytes free than this.
@@ -45,10 +47,12 @@ pub struct VmSize {
 pub struct Quotas {
     /// Clusters.
     pub clusters: u32,
-    /// Cores of dedicated nodes.
-    pub dedicated_cores: u32,
-    /// Cores of low-priority nodes.
-    pub low_priority_cores: u32,
+    /// Cores of dedicated nodes; `None` is no limit.
+    pub dedicated_cores: Option<u32>,
+    /// Cores of low-priority nodes; `None` is no limit.
+    pub low_priority_cores: Option<u32>,
+    /// The same of single families, dedicated and low-priority; one that is not here has the limits above.
+    pub family_cores: BTreeMap<String, (Option<u32>, Option<u32>)>,
 }
 
 impl Settings {

@@ -1,90 +1,65 @@
 //! Usages_List: quotas and what is in use of them (behaviour.md section 12).
 
-use std::collections::BTreeMap;
-
 use trainyard_domain::spec::VmPriority;
+use trainyard_store::CoresInUse;
 use trainyard_wire::v2018_05_01 as wire;
 
 use crate::App;
 use crate::arm_error::ApiError;
 use crate::http::{Call, Reply};
+use crate::settings::Settings;
+
+/// What a quota without a limit shows.
+const NO_LIMIT: u32 = i32::MAX as u32;
 
 /// Usages_List.
 pub fn list(app: &App, call: &Call) -> Result<Reply, ApiError> {
     let (subscription, region) = (call.subscription()?, call.region()?);
-    let (clusters, nodes) = app.read(|s| {
-        Ok((
-            s.count_clusters(&subscription, &region)?,
-            s.nodes_in_use(&subscription, &region)?,
-        ))
-    })?;
-    let mut cores: BTreeMap<(VmPriorityKey, &str), u32> = BTreeMap::new();
-    for use_ in &nodes {
-        if let Some(size) = app.settings.vm_size(&use_.vm_size) {
-            *cores.entry((key(use_.priority), &size.family)).or_default() += size.cores * use_.nodes;
-        }
-    }
-    let quotas = &app.settings.quotas;
-    let families: std::collections::BTreeSet<&str> = app
-        .settings
-        .vm_sizes
-        .values()
-        .map(|size| size.family.as_str())
-        .collect();
-    let mut rows = vec![usage("Clusters", "Clusters", clusters, quotas.clusters)];
-    for (priority, word, localized, limit) in [
-        (
-            VmPriorityKey::Dedicated,
-            "Dedicated",
-            "Dedicated",
-            quotas.dedicated_cores,
-        ),
-        (
-            VmPriorityKey::LowPriority,
-            "LowPriority",
-            "Low Priority",
-            quotas.low_priority_cores,
-        ),
-    ] {
-        let of = |family: &str| cores.get(&(priority, family)).copied().unwrap_or(0);
-        let total = families.iter().map(|family| of(family)).sum();
-        rows.push(usage(
-            &format!("Total Cluster {word} Regional vCPUs"),
-            &format!("Total Cluster {localized} Regional vCPUs"),
-            total,
-            limit,
-        ));
-        for family in &families {
-            rows.push(usage(
-                &format!("{family} Cluster {word} vCPUs"),
-                &format!("{family} Cluster {localized} vCPUs"),
-                of(family),
-                limit,
-            ));
-        }
+    let (clusters, nodes) =
+        app.read(|s| Ok((s.count_clusters(&subscription, &region)?, s.nodes_in_use(&subscription, &region)?)))?;
+    let settings = &app.settings;
+    let mut rows = vec![row("Clusters", "Clusters", clusters, Some(settings.quotas.clusters))];
+    for priority in [VmPriority::Dedicated, VmPriority::LowPriority] {
+        rows.extend(cores(settings, &nodes, priority));
     }
     Ok(Reply::ok(wire::usages(&rows)))
 }
 
-fn usage(name: &str, localized_name: &str, current: u32, limit: u32) -> wire::UsageRow {
-    let (name, localized_name) = (name.to_owned(), localized_name.to_owned());
+/// The rows of one kind of nodes: all cores, then those of each family.
+fn cores(settings: &Settings, nodes: &[CoresInUse], priority: VmPriority) -> Vec<wire::UsageRow> {
+    let quotas = &settings.quotas;
+    let (word, words, limit) = match priority {
+        VmPriority::Dedicated => ("Dedicated", "Dedicated", quotas.dedicated_cores),
+        VmPriority::LowPriority => ("LowPriority", "Low Priority", quotas.low_priority_cores),
+    };
+    let in_use = |family: Option<&str>| {
+        let of_kind = nodes.iter().filter(|n| n.priority == priority);
+        let sized = of_kind.filter_map(|n| Some((settings.vm_size(&n.vm_size)?, n.nodes)));
+        sized.filter(|(size, _)| family.is_none_or(|f| size.family == f)).map(|(size, n)| size.cores * n).sum()
+    };
+    let total = row(
+        &format!("Total Cluster {word} Regional vCPUs"),
+        &format!("Total Cluster {words} Regional vCPUs"),
+        in_use(None),
+        limit,
+    );
+    let family_row = |family: &String| {
+        let own = quotas.family_cores.get(family);
+        let own = own.and_then(|(dedicated, low)| match priority {
+            VmPriority::Dedicated => *dedicated,
+            VmPriority::LowPriority => *low,
+        });
+        let name = |word| format!("{family} Cluster {word} vCPUs");
+        row(&name(word), &name(words), in_use(Some(family)), own.or(limit))
+    };
+    std::iter::once(total).chain(settings.families.iter().map(family_row)).collect()
+}
+
+fn row(name: &str, localized_name: &str, current: u32, limit: Option<u32>) -> wire::UsageRow {
     wire::UsageRow {
-        name,
-        localized_name,
+        name: name.to_owned(),
+        localized_name: localized_name.to_owned(),
         current,
-        limit: u64::from(limit),
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum VmPriorityKey {
-    Dedicated,
-    LowPriority,
-}
-
-fn key(priority: VmPriority) -> VmPriorityKey {
-    match priority {
-        VmPriority::Dedicated => VmPriorityKey::Dedicated,
-        VmPriority::LowPriority => VmPriorityKey::LowPriority,
+        limit: u64::from(limit.unwrap_or(NO_LIMIT)),
     }
 }

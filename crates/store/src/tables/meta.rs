@@ -49,6 +49,19 @@ impl Tx<'_> {
         Ok(uid)
     }
 
+    /// The secret kept under a key, sealed; `new` becomes it where there is none yet.
+    pub fn ensure_secret(&self, key: &str, new: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let context = format!("meta {key}");
+        let found: Option<Vec<u8>> =
+            self.row("SELECT value FROM meta WHERE key = ?1", [key], |row| Ok(row.get(0)?))?;
+        if let Some(sealed) = found {
+            return Ok(self.key.open(context.as_bytes(), &sealed)?);
+        }
+        let sealed = self.key.seal(context.as_bytes(), new)?;
+        self.run("INSERT INTO meta VALUES (?1, ?2)", params![key, sealed])?;
+        Ok(new.to_vec())
+    }
+
     /// Raises the floor of attempts and uids after a restore at `now`: above all that the server could have
     /// given out since the backup was taken.
     pub fn raise_floors(&self, now: Timestamp) -> Result<(), StoreError> {

@@ -1,0 +1,118 @@
+//! Where the server listens: one TCP address, with TLS or without, and a socket in its data folder.
+
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::{Extension, Router};
+use axum_server::Handle;
+use axum_server::accept::NoDelayAcceptor;
+use axum_server::tls_rustls::RustlsConfig;
+use tokio::net::UnixListener;
+use trainyard_server::Scheme;
+
+use crate::config::Config;
+
+/// How long answers under way may take when the server ends.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
+/// The socket of this machine's own commands.
+pub const SOCKET: &str = "admin.sock";
+
+/// The listening address, open.
+pub struct Listening {
+    listener: TcpListener,
+    tls: Option<RustlsConfig>,
+    /// As a URL.
+    pub url: String,
+}
+
+impl Listening {
+    /// Opens the address of the configuration.
+    pub async fn open(config: &Config) -> anyhow::Result<Listening> {
+        let listener = TcpListener::bind(config.listen)
+            .with_context(|| format!("cannot listen on {}; choose another address with --listen", config.listen))?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let tls = match (&config.tls.certificate, &config.tls.key) {
+            (Some(certificate), Some(key)) => Some(read_tls(certificate, key).await?),
+            _ => None,
+        };
+        let url = url(address, tls.is_some());
+        Ok(Listening { listener, tls, url })
+    }
+
+    /// Serves until `handle` is told to end.
+    pub async fn serve(self, router: Router, handle: Handle<SocketAddr>) -> anyhow::Result<()> {
+        match self.tls {
+            Some(tls) => {
+                let router = router.layer(Extension(Scheme::Https));
+                let server = axum_server::from_tcp_rustls(self.listener, tls)?;
+                server.handle(handle).serve(router.into_make_service()).await?;
+            }
+            None => {
+                let server = axum_server::from_tcp(self.listener)?.acceptor(NoDelayAcceptor::new());
+                server.handle(handle).serve(router.into_make_service()).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Has a server end: no new connections, answers under way get a moment.
+pub fn end(handle: &Handle<SocketAddr>) {
+    handle.graceful_shutdown(Some(LAST_ANSWERS));
+}
+
+fn url(address: SocketAddr, tls: bool) -> String {
+    let scheme = if tls { "https" } else { "http" };
+    format!("{scheme}://{address}")
+}
+
+async fn read_tls(certificate: &Path, key: &Path) -> anyhow::Result<RustlsConfig> {
+    // One provider for the process; a second call finds it there.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    RustlsConfig::from_pem_file(certificate, key).await.with_context(|| {
+        let (certificate, key) = (certificate.display(), key.display());
+        format!("the TLS files {certificate} and {key} cannot be used; give PEM files of a certificate and its key")
+    })
+}
+
+/// The admin socket, open, readable by its owner only.
+pub struct AdminSocket {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl AdminSocket {
+    /// Opens the socket in the data folder, which is locked by now: an old one is nobody's.
+    pub fn open(data: &Path) -> anyhow::Result<AdminSocket> {
+        let path = data.join(SOCKET);
+        let _ = std::fs::remove_file(&path);
+        // A socket's path ends at 108 bytes; through the open folder it is always short.
+        let folder = std::fs::File::open(data)?;
+        let short = format!("/proc/self/fd/{}/{SOCKET}", std::os::fd::AsRawFd::as_raw_fd(&folder));
+        let listener = UnixListener::bind(short).with_context(|| format!("cannot open {}", path.display()))?;
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600))?;
+        Ok(AdminSocket { listener, path })
+    }
+
+    /// Serves until `ended`.
+    pub async fn serve(self, router: Router, ended: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
+        axum::serve(self.listener, router).with_graceful_shutdown(ended).await?;
+        let _ = std::fs::remove_file(&self.path);
+        Ok(())
+    }
+}
+
+/// A handle to end the server by.
+pub fn handle() -> Handle<SocketAddr> {
+    Handle::new()
+}
+
+/// The router, shared by both listeners.
+pub fn router(app: &Arc<trainyard_server::App>) -> Router {
+    app.router()
+}

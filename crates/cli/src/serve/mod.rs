@@ -1,0 +1,212 @@
+//! The joint between this command and the rooms it runs: the server, the node process, the store's files.
+
+mod backup;
+mod files;
+mod listen;
+mod ports;
+mod settings;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context;
+pub use backup::{backup, restore};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+use tracing::info;
+use trainyard_engine_local::{LocalEngine, NodeProgram, end_all};
+use trainyard_server::{App, Ports, Random, Stop};
+use trainyard_storage::{AccountName, Kind, LinkKey, ShareName};
+use trainyard_store::db::Settings as DbSettings;
+use trainyard_store::lock::FolderLock;
+use trainyard_store::seal::SealKey;
+use trainyard_store::{Store, StoreError};
+
+use crate::config::Config;
+use listen::{AdminSocket, Listening};
+use ports::{SystemClock, SystemRandom, monotonic};
+
+/// The store's file in the data folder.
+const STORE: &str = "trainyard.db";
+/// The key that seals its secrets.
+const SEAL_KEY: &str = "secret-key";
+/// Under what the store keeps the subscription made at the first start, and the key of download links.
+const SUBSCRIPTION: &str = "subscription";
+const LINK_KEY: &str = "link_key";
+/// How long nodes may take to end beyond the grace of their jobs.
+const NODES_END: Duration = Duration::from_secs(15);
+
+/// How a server ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Nodes and jobs go on without it.
+    JobsGoOn,
+    /// Nodes and jobs end with it.
+    NodesToo,
+}
+
+/// A server in this process.
+pub struct Running {
+    /// Where it listens, as a URL.
+    pub url: String,
+    /// Moves it; ends when it has failed, or has been told to end and is closed.
+    pub serving: Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>,
+    /// Tells it to end.
+    pub ending: oneshot::Sender<Ending>,
+}
+
+impl Running {
+    /// Ends it and waits until it is closed.
+    pub async fn end(self, how: Ending) -> anyhow::Result<()> {
+        // Where the server has ended by itself nobody listens any more, and `serving` says why.
+        let _ = self.ending.send(how);
+        self.serving.await
+    }
+}
+
+/// Starts the server: listening and ready when this returns.
+pub async fn start(config: &Config, environment: &BTreeMap<String, String>) -> anyhow::Result<Running> {
+    let data = config.data().to_owned();
+    let lock = FolderLock::acquire(&data)?;
+    let random = SystemRandom;
+    let store = Store::open(
+        &data.join(STORE),
+        &DbSettings::new(Arc::new(monotonic())),
+        seal_key(&data, &random)?,
+    )?;
+    let (subscription, link_key) = first_facts(&store, &random)?;
+    let engine = LocalEngine::open(
+        &settings::engine_root(&data),
+        settings::local_engine(config, environment),
+        NodeProgram { program: std::env::current_exe()?, arguments: vec!["node".to_owned()] },
+    )?;
+    let ports = Ports {
+        clock: Arc::new(SystemClock),
+        random: Arc::new(SystemRandom),
+        store: store.clone(),
+        engine: Arc::new(engine),
+        accounts: Arc::new(settings::accounts(config)?),
+        link_key: Arc::new(LinkKey::new(link_key)),
+    };
+    let (asked, wishes) = oneshot::channel();
+    let asked = Mutex::new(Some(asked));
+    let on_stop = Box::new(move |stop: Stop| {
+        if let Some(asked) = asked.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            let _ = asked.send(if stop.nodes { Ending::NodesToo } else { Ending::JobsGoOn });
+        }
+    });
+    let app = App::new(settings::service(config, subscription)?, ports, on_stop);
+    app.ensure_admin_token(&files::admin_token(&data, &random)?)?;
+    let listening = Listening::open(config).await?;
+    let url = listening.url.clone();
+    let socket = AdminSocket::open(&data)?;
+    files::note(&data, &url)?;
+    let house = House { app, store, data, grace: config.local.grace_seconds, _lock: lock };
+    let (ending, told) = oneshot::channel();
+    let serving = Box::pin(house.serve(listening, socket, told, wishes));
+    info!(url, "the server is ready");
+    Ok(Running { url, serving, ending })
+}
+
+/// Everything that is open while the server runs.
+struct House {
+    app: Arc<App>,
+    store: Store,
+    data: PathBuf,
+    grace: u32,
+    _lock: FolderLock,
+}
+
+impl House {
+    async fn serve(
+        self,
+        listening: Listening,
+        socket: AdminSocket,
+        told: oneshot::Receiver<Ending>,
+        asked: oneshot::Receiver<Ending>,
+    ) -> anyhow::Result<()> {
+        let pump_app = Arc::clone(&self.app);
+        let pump = std::thread::Builder::new().name("pump".to_owned()).spawn(move || pump_app.run_pump())?;
+        let handle = listen::handle();
+        let (close_socket, socket_closes) = oneshot::channel::<()>();
+        let by_tcp = listening.serve(self.app.router(), handle.clone());
+        let by_socket = socket.serve(self.app.router(), async move {
+            let _ = socket_closes.await;
+        });
+        let mut how = Ending::JobsGoOn;
+        let ended = async {
+            how = tokio::select! {
+                Ok(how) = told => how,
+                Ok(how) = asked => how,
+            };
+            listen::end(&handle);
+            let _ = close_socket.send(());
+        };
+        let (by_tcp, by_socket, ()) = tokio::join!(by_tcp, by_socket, ended);
+        self.app.end_pump();
+        tokio::task::spawn_blocking(move || pump.join()).await?.map_err(|_| anyhow::anyhow!("the pump panicked"))?;
+        if how == Ending::NodesToo {
+            let root = settings::engine_root(&self.data);
+            let patience = Duration::from_secs(u64::from(self.grace)) + NODES_END;
+            let nodes = tokio::task::spawn_blocking(move || end_all(&root, patience)).await??;
+            info!(nodes, "the nodes have ended");
+        }
+        files::remove_note(&self.data);
+        self.store.close();
+        info!("the server has ended");
+        by_tcp.and(by_socket)
+    }
+}
+
+/// Facts made at the first start and kept in the store.
+fn first_facts(store: &Store, random: &dyn Random) -> anyhow::Result<(String, [u8; 32])> {
+    let subscription = random.uuid().to_string();
+    let mut link_key = [0; 32];
+    random.fill(&mut link_key);
+    let kept = store.write(move |tx| -> Result<_, StoreError> {
+        if tx.note(SUBSCRIPTION)?.is_none() {
+            tx.set_note(SUBSCRIPTION, &subscription)?;
+        }
+        let found = tx.note(SUBSCRIPTION)?.unwrap_or(subscription);
+        Ok((found, tx.ensure_secret(LINK_KEY, &link_key)?))
+    });
+    let (subscription, key) = kept.wait().map_err(|error| error.flatten())?;
+    let key = <[u8; 32]>::try_from(key).map_err(|_| anyhow::anyhow!("the key of download links is damaged"))?;
+    Ok((subscription, key))
+}
+
+fn seal_key(data: &Path, _random: &dyn Random) -> anyhow::Result<SealKey> {
+    Ok(SealKey::load_or_create(&data.join(SEAL_KEY), trainyard_store::seal::system_random())?)
+}
+
+/// The directory behind a file share of the built-in storage, made if it is missing.
+pub fn share_directory(config: &Config, account: &str, share: &str) -> anyhow::Result<PathBuf> {
+    let (account, share) = (AccountName::new(account)?, ShareName::new(share)?);
+    Ok(settings::accounts(config)?.ensure(&account, Kind::FileShare, &share)?)
+}
+
+/// Runs a node to its end.
+pub fn node(folder: &Path) -> anyhow::Result<()> {
+    trainyard_node::run(folder).with_context(|| format!("the node in {} cannot run", folder.display()))
+}
+
+/// Ends the nodes of a data folder without a server.
+pub fn end_nodes(data: &Path, patience: Duration) -> anyhow::Result<usize> {
+    let _lock = FolderLock::acquire(data)?;
+    Ok(end_all(&settings::engine_root(data), patience)?)
+}
+
+/// Resolves at SIGTERM or Ctrl-C, from now on.
+pub fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

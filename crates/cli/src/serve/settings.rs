@@ -1,0 +1,91 @@
+//! From the configuration to what each room wants to know.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+use trainyard_domain::name::SubscriptionId;
+use trainyard_server::{Quotas, Settings, VmSize};
+use trainyard_storage::{AccountName, Accounts};
+
+use crate::config::catalogue::FAMILIES;
+use crate::config::{Config, MissingGpus};
+
+/// Settings of the service. `subscription` is the one that was made at the first start, used where the
+/// configuration names none.
+pub fn service(config: &Config, subscription: String) -> anyhow::Result<Settings> {
+    let given = &config.subscriptions;
+    let ids = if given.is_empty() { vec![subscription] } else { given.clone() };
+    let sizes: BTreeMap<String, VmSize> = config
+        .sizes()
+        .into_iter()
+        .map(|(name, size)| (name, VmSize { cores: size.cores, gpus: size.gpus, family: size.family }))
+        .collect();
+    Ok(Settings {
+        subscriptions: ids.iter().map(|id| SubscriptionId::new(id)).collect::<Result<_, _>>()?,
+        public_url: config.public_url.clone(),
+        families: families(&sizes),
+        vm_sizes: sizes,
+        quotas: quotas(config),
+        min_free_bytes: config.min_free.0,
+        max_node_losses: config.max_node_losses,
+        idle_seconds: config.autoscale.idle_time,
+        grace_seconds: config.local.grace_seconds,
+        ignore_missing_gpus: config.local.missing_gpus == MissingGpus::Ignore,
+        body_bytes: usize::try_from(config.limits.body_bytes.0).context("limits.body_bytes is too large")?,
+    })
+}
+
+/// Those of the service first, in its order; then the operator's own.
+fn families(sizes: &BTreeMap<String, VmSize>) -> Vec<String> {
+    let mut families: Vec<String> = FAMILIES.map(str::to_owned).to_vec();
+    for size in sizes.values() {
+        if !families.contains(&size.family) {
+            families.push(size.family.clone());
+        }
+    }
+    families
+}
+
+fn quotas(config: &Config) -> Quotas {
+    let own = config.quotas.families.iter();
+    Quotas {
+        clusters: config.quotas.clusters,
+        dedicated_cores: config.quotas.dedicated_cores,
+        low_priority_cores: config.quotas.lowpriority_cores,
+        family_cores: own.map(|(name, f)| (name.clone(), (f.dedicated_cores, f.lowpriority_cores))).collect(),
+    }
+}
+
+/// Storage accounts: those of the configuration, all others beneath the data folder.
+pub fn accounts(config: &Config) -> anyhow::Result<Accounts> {
+    let mut own = BTreeMap::new();
+    for (name, account) in &config.storage_accounts {
+        let name = AccountName::new(name).with_context(|| format!("storage_accounts.{name} is not a good name"))?;
+        own.insert(name, account.directory.clone());
+    }
+    Ok(Accounts::new(config.data(), own))
+}
+
+/// Settings of the local engine; `environment` is that of this process.
+pub fn local_engine(config: &Config, environment: &BTreeMap<String, String>) -> trainyard_engine_local::Settings {
+    /// What every process of a job gets from the server's environment, see the design of nodes.
+    const ALWAYS: [&str; 5] = ["PATH", "HOME", "USER", "LANG", "TZ"];
+    let asked = config.local.pass_environment.iter().map(String::as_str);
+    let passed = ALWAYS.into_iter().chain(asked).filter_map(|name| {
+        let value = environment.get(name)?;
+        Some((name.to_owned(), value.clone()))
+    });
+    trainyard_engine_local::Settings {
+        max_nodes: config.local.max_nodes,
+        environment: passed.collect(),
+        leave_within: Duration::from_secs(u64::from(config.local.grace_seconds) + 5),
+        ..trainyard_engine_local::Settings::default()
+    }
+}
+
+/// Folder of the local engine.
+pub fn engine_root(data: &Path) -> std::path::PathBuf {
+    data.join("engine")
+}
