@@ -14,6 +14,9 @@ pub struct Settings {
     /// Variables that every process on a node gets where its plan does not name them: the server's PATH,
     /// HOME, USER, LANG, TZ, and what `local.pass_environment` names.
     pub environment: BTreeMap<String, String>,
+    /// Whether nodes may use the cgroup v2 tree, where there is one. Without it processes are kept together
+    /// by descent and a mark in their environment.
+    pub cgroups: bool,
     /// Ports to choose from for jobs.
     pub ports: RangeInclusive<u16>,
     /// How long a node may take to leave before it is killed. A node gives its job 2 seconds.
@@ -25,6 +28,7 @@ impl Default for Settings {
         Settings {
             max_nodes: 64,
             environment: BTreeMap::new(),
+            cgroups: true,
             ports: 20_000..=29_999,
             leave_within: Duration::from_secs(10),
         }

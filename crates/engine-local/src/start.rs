@@ -33,6 +33,7 @@ pub fn start(
     let file = NodeFile {
         plan: plan.clone(),
         environment: settings.environment.clone(),
+        cgroups: settings.cgroups,
     };
     files::write(&folder.node(), &file)?;
     let log = fs::OpenOptions::new()

@@ -193,12 +193,18 @@ fn has_ended(process: &Process) -> bool {
 
 /// Ends what a dead node left. Only when nothing is left, its last words and its death are reported.
 fn sweep_up(shared: &Shared, node: Uid, now: Duration) -> Turned {
-    let Some(folder) = shared.state().nodes.get(&node).map(|entry| entry.folder.clone()) else {
+    let known = shared
+        .state()
+        .nodes
+        .get(&node)
+        .map(|entry| (entry.folder.clone(), entry.status.clone()));
+    let Some((folder, last)) = known else {
         return Turned::default();
     };
     let status = read_status(&folder);
-    let cgroup = status.as_ref().and_then(|status| status.cgroup.as_deref());
-    if !sweep(folder.root(), cgroup) {
+    // The folder may be gone; what the node said before still tells where its processes are.
+    let cgroup = status.as_ref().or(last.as_ref()).and_then(|s| s.cgroup.clone());
+    if !sweep(folder.root(), cgroup.as_deref()) {
         return Turned {
             again_at: Some(now + SWEEP_EVERY),
             ..Turned::default()

@@ -27,7 +27,8 @@ impl Cgroup {
             let cgroup = Cgroup {
                 home: root.join("trainyard").join(&all).join(node),
             };
-            let made = fs::create_dir_all(cgroup.job()).is_ok();
+            // Another node of the same folder may be removing its last traces just now: once more, then.
+            let made = (0..3).any(|_| fs::create_dir_all(cgroup.job()).is_ok());
             if made && cgroup.job().join("cgroup.kill").exists() && enter(&cgroup.home).is_ok() {
                 Some(cgroup)
             } else {
@@ -72,6 +73,7 @@ impl Cgroup {
 /// then.
 pub fn end(home: &Path) -> bool {
     if !home.exists() {
+        remove(home);
         return true;
     }
     let _ = fs::write(home.join("cgroup.kill"), "1");
@@ -91,12 +93,13 @@ pub fn step_out(home: &Path) {
     }
 }
 
-/// Removes the directories of a node, and those above as far as no other node uses them.
+/// Removes the directories of a node, and that of its folder when no other node uses it. The one named
+/// `trainyard` stays.
 fn remove(home: &Path) {
     let _ = fs::remove_dir(home.join("job"));
     let _ = fs::remove_dir(home);
-    for above in home.ancestors().skip(1).take(2) {
-        let _ = fs::remove_dir(above);
+    if let Some(all) = home.parent() {
+        let _ = fs::remove_dir(all);
     }
 }
 

@@ -38,6 +38,13 @@ pub struct NodeFile {
     pub plan: NodePlan,
     /// Variables that every process gets where its own environment does not name them.
     pub environment: BTreeMap<String, String>,
+    /// Whether a cgroup v2 tree may be used to keep processes together.
+    #[serde(default = "yes")]
+    pub cgroups: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// `wanted/{job}-{attempt}.json`.

@@ -121,7 +121,7 @@ impl Node {
     ) -> Node {
         let mut environment = environment::defaults();
         environment.extend(file.environment.clone());
-        let cgroup = Cgroup::enter(folder.root());
+        let cgroup = file.cgroups.then(|| Cgroup::enter(folder.root())).flatten();
         let me = getpid();
         let status = StatusFile {
             node: file.plan.uid,

@@ -37,7 +37,12 @@ fn a_job_that_ignores_sigterm_is_killed_after_its_grace() {
 
 #[test]
 fn a_daemon_does_not_outlive_its_job() {
-    let yard = Yard::new();
+    for yard in [Yard::new(), Yard::without_cgroups()] {
+        daemon_ends(&yard);
+    }
+}
+
+fn daemon_ends(yard: &Yard) {
     let node = yard.node(1);
     let mut plan = yard.plan(id(1), node, DAEMON);
     plan.grace_seconds = 0;
@@ -104,7 +109,12 @@ fn a_job_that_runs_too_long_is_ended() {
 
 #[test]
 fn a_killed_node_leaves_nothing_running() {
-    let yard = Yard::new();
+    for yard in [Yard::new(), Yard::without_cgroups()] {
+        killed_node(&yard);
+    }
+}
+
+fn killed_node(yard: &Yard) {
     let node = yard.node(1);
     let script = format!("{DAEMON} echo $$ > $OUT/pid; sleep 1000");
     yard.launch(node, yard.plan(id(1), node, &script));
@@ -131,10 +141,10 @@ fn a_killed_node_leaves_nothing_running() {
             })
             .count()
     };
-    let before = gone(&yard);
+    let before = gone(yard);
     yard.engine().ensure_node(yard.node_plan(node, None));
     yard.launch(node, yard.plan(id(1), node, "true"));
-    assert_eq!(gone(&yard), before + 2);
+    assert_eq!(gone(yard), before + 2);
     yard.engine().release_node(node);
     yard.until("its folder is gone", || {
         (!yard.folder(node).root().exists()).then_some(())

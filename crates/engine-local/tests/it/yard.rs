@@ -25,6 +25,8 @@ pub struct Yard {
     engine: Option<LocalEngine>,
     bell: Bell,
     seen: Mutex<Vec<Observation>>,
+    cgroups: bool,
+    program: NodeProgram,
     _folder: TempDir,
 }
 
@@ -40,32 +42,59 @@ impl Yard {
         Yard::below("")
     }
 
+    /// A yard on a machine without a cgroup v2 tree, or one like it.
+    pub fn without_cgroups() -> Yard {
+        let mut yard = Yard::empty("");
+        yard.cgroups = false;
+        yard.open();
+        yard
+    }
+
+    /// A yard whose nodes are started by this line of bash.
+    pub fn started_by(script: &str) -> Yard {
+        let mut yard = Yard::empty("");
+        let node = yard.program.program.display().to_string();
+        yard.program = NodeProgram {
+            program: PathBuf::from("/bin/bash"),
+            arguments: ["-c", script, &node].map(str::to_owned).to_vec(),
+        };
+        yard.open();
+        yard
+    }
+
     /// A yard whose root is at `path` below a fresh folder.
     pub fn below(path: &str) -> Yard {
+        let mut yard = Yard::empty(path);
+        yard.open();
+        yard
+    }
+
+    fn empty(path: &str) -> Yard {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join(path);
-        let mut yard = Yard {
+        let program = NodeProgram {
+            program: PathBuf::from(env!("CARGO_BIN_EXE_trainyard-test-node")),
+            arguments: vec!["node".to_owned()],
+        };
+        Yard {
             root,
+            cgroups: true,
+            program,
             engine: None,
             bell: Bell::default(),
             seen: Mutex::default(),
             _folder: folder,
-        };
-        yard.open();
-        yard
+        }
     }
 
     pub fn open(&mut self) {
         let environment = BTreeMap::from([("PASSED_ON".to_owned(), "yes".to_owned())]);
         let settings = Settings {
             environment,
+            cgroups: self.cgroups,
             ..Settings::default()
         };
-        let program = NodeProgram {
-            program: PathBuf::from(env!("CARGO_BIN_EXE_trainyard-test-node")),
-            arguments: vec!["node".to_owned()],
-        };
-        let engine = LocalEngine::open(&self.root, settings, program).unwrap();
+        let engine = LocalEngine::open(&self.root, settings, self.program.clone()).unwrap();
         let bell = Arc::clone(&self.bell);
         engine.on_change(Arc::new(move || {
             *bell.0.lock().unwrap() += 1;
