@@ -1,1 +1,26 @@
-//! What happens on one node: mounts, preparation, processes, output files, status.
+//! What happens on one node: mounts, setup task, preparation, processes, output files, status.
+//!
+//! A node is a process of its own ([`run`]). It stands in its own session, survives whoever started it, and
+//! takes its orders from its folder and nowhere else ([`files`]): what is wanted lies there as files, what
+//! became of it is written there. Its socket only says "look". A node is started once in its life: when it
+//! dies it is gone, and whoever started it ends what it left ([`sweep`]).
+
+pub mod files;
+pub mod look;
+pub mod machine;
+
+mod attempt;
+mod cgroup;
+mod descriptors;
+mod environment;
+mod fence;
+mod journal;
+mod node;
+mod place;
+mod process;
+mod signals;
+mod sweep;
+mod wanted;
+
+pub use node::{NodeError, run};
+pub use sweep::sweep;

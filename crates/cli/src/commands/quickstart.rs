@@ -29,7 +29,7 @@ impl Quickstart {
         config.log.file.get_or_insert(own_file);
         log::start(&config.log)?;
         let signal = stop_signal()?;
-        let mut running = start(&config).await?;
+        let mut running = start(&config, surroundings).await?;
         let show = prepare(&config, &running)?;
         let work = async {
             show_it(&config, show).await?;

@@ -20,7 +20,7 @@ impl Serve {
         folder::make(config.data())?;
         log::start(&config.log)?;
         let signal = stop_signal()?;
-        let mut running = start(&config).await?;
+        let mut running = start(&config, surroundings).await?;
         eprintln!("listening on {}", running.url);
         tokio::select! {
             end = &mut running.serving => end,

@@ -1,14 +1,15 @@
 //! `trainyard stop`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::bail;
 use clap::Args;
 use serde_json::json;
+use trainyard_store::lock::holder;
 
 use crate::config::layers::{Surroundings, data_folder};
-use crate::connect;
+use crate::{connect, serve};
 
 /// How long a server may take to end, its nodes included.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -29,6 +30,9 @@ pub struct Stop {
 impl Stop {
     pub async fn run(self, surroundings: &Surroundings) -> anyhow::Result<()> {
         let data = data_folder(surroundings, self.data.as_deref())?;
+        if holder(&data)?.is_none() {
+            return stop_without_server(&data, self.nodes);
+        }
         let client = connect::admin(&data)?;
         let asked = client
             .post("/trainyard/stop", Some(&json!({"nodes": self.nodes})))
@@ -49,4 +53,17 @@ impl Stop {
         eprintln!("stopped");
         Ok(())
     }
+}
+
+/// Nodes outlive their server; without one they are ended from here.
+fn stop_without_server(data: &Path, nodes: bool) -> anyhow::Result<()> {
+    if !nodes {
+        bail!(
+            "no server runs on {}: add --nodes to end nodes that one has left",
+            data.display()
+        );
+    }
+    let ended = serve::end_nodes(data, PATIENCE)?;
+    eprintln!("no server runs on {}; {ended} nodes ended", data.display());
+    Ok(())
 }

@@ -61,7 +61,6 @@ pub fn check(config: &Config) -> Result<(), Unusable> {
     }
     for (key, value) in [
         ("local.max_nodes", config.local.max_nodes),
-        ("limits.connections", config.limits.connections),
         ("log.keep", config.log.keep),
     ] {
         require(

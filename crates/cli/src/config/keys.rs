@@ -89,24 +89,6 @@ pub const KEYS: &[Key] = &[
         "How often a job goes back to its place in the line when its node is lost; after that it fails with `NodeLost`.",
     ),
     key(
-        "missing_gpus",
-        Kind::Text,
-        "wait",
-        "A VM size has more GPUs than the machine: `wait` keeps the cluster below its target, `ignore` starts its nodes without GPUs.",
-    ),
-    key(
-        "pass_environment",
-        Kind::List,
-        "none",
-        "Names of variables of the server that jobs see too.",
-    ),
-    key(
-        "grace_seconds",
-        Kind::Number,
-        "30",
-        "Seconds between SIGTERM and SIGKILL when a job is stopped.",
-    ),
-    key(
         "tls.certificate",
         Kind::Text,
         "none",
@@ -126,16 +108,28 @@ pub const KEYS: &[Key] = &[
         "Most nodes on this machine, all clusters together.",
     ),
     key(
+        "local.missing_gpus",
+        Kind::Text,
+        "wait",
+        "A VM size has more GPUs than the machine: `wait` keeps the cluster below its target, `ignore` starts its nodes without GPUs.",
+    ),
+    key(
+        "local.pass_environment",
+        Kind::List,
+        "none",
+        "Names of variables of the server that jobs see too.",
+    ),
+    key(
+        "local.grace_seconds",
+        Kind::Number,
+        "30",
+        "Seconds between SIGTERM and SIGKILL when a job is stopped.",
+    ),
+    key(
         "limits.body_bytes",
         Kind::Text,
         "4MiB",
         "Longest body of a request.",
-    ),
-    key(
-        "limits.connections",
-        Kind::Number,
-        "1024",
-        "Most connections at a time.",
     ),
     key(
         "log.file",

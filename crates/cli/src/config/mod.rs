@@ -32,9 +32,6 @@ pub struct Config {
     pub subscriptions: Vec<String>,
     pub min_free: ByteSize,
     pub max_node_losses: u32,
-    pub missing_gpus: MissingGpus,
-    pub pass_environment: Vec<String>,
-    pub grace_seconds: u32,
     pub tls: Tls,
     pub autoscale: Autoscale,
     pub local: Local,
@@ -75,6 +72,9 @@ pub struct Autoscale {
 #[serde(default, deny_unknown_fields)]
 pub struct Local {
     pub max_nodes: u32,
+    pub missing_gpus: MissingGpus,
+    pub pass_environment: Vec<String>,
+    pub grace_seconds: u32,
 }
 
 /// `[limits]`.
@@ -82,7 +82,6 @@ pub struct Local {
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     pub body_bytes: ByteSize,
-    pub connections: u32,
 }
 
 /// `[log]`.
@@ -165,9 +164,6 @@ impl Default for Config {
             subscriptions: Vec::new(),
             min_free: ByteSize(1 << 30),
             max_node_losses: 3,
-            missing_gpus: MissingGpus::Wait,
-            pass_environment: Vec::new(),
-            grace_seconds: 30,
             tls: Tls::default(),
             autoscale: Autoscale::default(),
             local: Local::default(),
@@ -188,7 +184,12 @@ impl Default for Autoscale {
 
 impl Default for Local {
     fn default() -> Self {
-        Self { max_nodes: 64 }
+        Self {
+            max_nodes: 64,
+            missing_gpus: MissingGpus::Wait,
+            pass_environment: Vec::new(),
+            grace_seconds: 30,
+        }
     }
 }
 
@@ -196,7 +197,6 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body_bytes: ByteSize(4 << 20),
-            connections: 1024,
         }
     }
 }

@@ -77,16 +77,16 @@ fn defaults_stand_alone() {
 fn each_layer_lies_over_the_one_before() {
     let place = Place::new(&[
         ("TRAINYARD_LOCAL_MAX_NODES", "8"),
-        ("TRAINYARD_GRACE_SECONDS", "5"),
+        ("TRAINYARD_LOCAL_GRACE_SECONDS", "5"),
     ]);
     place.write(
         DEFAULT_FILE,
-        "grace_seconds = 4\nmax_node_losses = 9\nmin_free = \"2GiB\"\n[local]\nmax_nodes = 7\n\
+        "max_node_losses = 9\nmin_free = \"2GiB\"\n[local]\nmax_nodes = 7\ngrace_seconds = 4\n\
          [autoscale]\nidle_time = 11\n",
     );
     let config = place.load(&[("local.max_nodes", "9")]).unwrap();
     assert_eq!(config.local.max_nodes, 9, "flag over variable");
-    assert_eq!(config.grace_seconds, 5, "variable over file");
+    assert_eq!(config.local.grace_seconds, 5, "variable over file");
     assert_eq!(
         (config.max_node_losses, config.autoscale.idle_time),
         (9, 11),
@@ -101,17 +101,17 @@ fn variables_of_every_kind() {
     let place = Place::new(&[
         ("TRAINYARD_LISTEN", "0.0.0.0:1"),
         ("TRAINYARD_ALLOW_INSECURE_LISTEN", "true"),
-        ("TRAINYARD_PASS_ENVIRONMENT", "A, B,"),
+        ("TRAINYARD_LOCAL_PASS_ENVIRONMENT", "A, B,"),
         ("TRAINYARD_LIMITS_BODY_BYTES", "8192"),
-        ("TRAINYARD_MISSING_GPUS", "ignore"),
+        ("TRAINYARD_LOCAL_MISSING_GPUS", "ignore"),
         ("TRAINYARD_QUOTAS_DEDICATED_CORES", "24"),
         ("TRAINYARD_DATA", "mine"),
     ]);
     let config = place.load(&[]).unwrap();
     assert_eq!(config.listen.to_string(), "0.0.0.0:1");
-    assert_eq!(config.pass_environment, ["A", "B"]);
+    assert_eq!(config.local.pass_environment, ["A", "B"]);
     assert_eq!(config.limits.body_bytes, ByteSize(8192));
-    assert_eq!(config.missing_gpus, MissingGpus::Ignore);
+    assert_eq!(config.local.missing_gpus, MissingGpus::Ignore);
     assert_eq!(config.quotas.dedicated_cores, Some(24));
     assert_eq!(config.data(), place.folder.path().join("mine"));
 }
@@ -160,7 +160,7 @@ fn wrong_values_are_named() {
     );
     let said = Place::new(&[("TRAINYARD_LSTEN", "x")]).refusal(&[]);
     assert!(said.contains("TRAINYARD_LSTEN"), "{said}");
-    let said = Place::new(&[("TRAINYARD_GRACE_SECONDS", "soon")]).refusal(&[]);
+    let said = Place::new(&[("TRAINYARD_LOCAL_GRACE_SECONDS", "soon")]).refusal(&[]);
     assert!(
         said.contains("TRAINYARD_GRACE_SECONDS is \"soon\": a whole number"),
         "{said}"
@@ -172,7 +172,7 @@ fn wrong_values_are_named() {
     );
     let said = Place::new(&[]).refusal(&[("listen", "here")]);
     assert!(said.contains("--flag is \"here\""), "{said}");
-    let said = Place::new(&[]).refusal(&[("grace_seconds", "-1")]);
+    let said = Place::new(&[]).refusal(&[("local.grace_seconds", "-1")]);
     assert!(said.contains("-1"), "{said}");
 }
 
@@ -275,18 +275,19 @@ fn full() -> Config {
         subscriptions: vec!["x".into()],
         min_free: ByteSize(1),
         max_node_losses: 1,
-        missing_gpus: MissingGpus::Ignore,
-        pass_environment: vec!["x".into()],
-        grace_seconds: 1,
         tls: Tls {
             certificate: some(),
             key: some(),
         },
         autoscale: Autoscale { idle_time: 1 },
-        local: Local { max_nodes: 1 },
+        local: Local {
+            max_nodes: 1,
+            missing_gpus: MissingGpus::Ignore,
+            pass_environment: vec!["x".into()],
+            grace_seconds: 1,
+        },
         limits: Limits {
             body_bytes: ByteSize(1),
-            connections: 1,
         },
         log: Log {
             file: some(),

@@ -24,17 +24,26 @@ pub fn restore(from: &Path, data: &Path) -> anyhow::Result<()> {
     let path = data.join(STORE);
     if path.exists() {
         let aside = data.join(format!("{STORE}.replaced-{}", now.as_second()));
-        ensure!(!aside.exists(), "{} is there already; try again in a second", aside.display());
+        ensure!(
+            !aside.exists(),
+            "{} is there already; try again in a second",
+            aside.display()
+        );
         db::backup(&path, &aside).context("the present store cannot be kept aside")?;
         for suffix in ["", "-wal", "-shm"] {
             let file = data.join(format!("{STORE}{suffix}"));
             if file.exists() {
-                std::fs::remove_file(&file).with_context(|| format!("{} cannot be removed", file.display()))?;
+                std::fs::remove_file(&file)
+                    .with_context(|| format!("{} cannot be removed", file.display()))?;
             }
         }
     }
     db::backup(from, &path)?;
-    let store = Store::open(&path, &db::Settings::new(std::sync::Arc::new(monotonic())), seal_key(data, &SystemRandom)?)?;
+    let store = Store::open(
+        &path,
+        &db::Settings::new(std::sync::Arc::new(monotonic())),
+        seal_key(data, &SystemRandom)?,
+    )?;
     let raised = store.write(move |tx| tx.raise_floors(now)).wait();
     store.close();
     raised.map_err(|error| error.flatten())?;

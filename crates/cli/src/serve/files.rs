@@ -46,8 +46,14 @@ fn write_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     let failed = || format!("{} cannot be written", path.display());
     let draft = path.with_extension("new");
     let _ = std::fs::remove_file(&draft);
-    let mut file =
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).with_context(failed)?;
-    file.write_all(content).and_then(|()| file.sync_all()).with_context(failed)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&draft)
+        .with_context(failed)?;
+    file.write_all(content)
+        .and_then(|()| file.sync_all())
+        .with_context(failed)?;
     std::fs::rename(&draft, path).with_context(failed)
 }

@@ -3,7 +3,6 @@
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -32,8 +31,12 @@ pub struct Listening {
 impl Listening {
     /// Opens the address of the configuration.
     pub async fn open(config: &Config) -> anyhow::Result<Listening> {
-        let listener = TcpListener::bind(config.listen)
-            .with_context(|| format!("cannot listen on {}; choose another address with --listen", config.listen))?;
+        let listener = TcpListener::bind(config.listen).with_context(|| {
+            format!(
+                "cannot listen on {}; choose another address with --listen",
+                config.listen
+            )
+        })?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let tls = match (&config.tls.certificate, &config.tls.key) {
@@ -93,15 +96,25 @@ impl AdminSocket {
         let _ = std::fs::remove_file(&path);
         // A socket's path ends at 108 bytes; through the open folder it is always short.
         let folder = std::fs::File::open(data)?;
-        let short = format!("/proc/self/fd/{}/{SOCKET}", std::os::fd::AsRawFd::as_raw_fd(&folder));
-        let listener = UnixListener::bind(short).with_context(|| format!("cannot open {}", path.display()))?;
+        let short = format!(
+            "/proc/self/fd/{}/{SOCKET}",
+            std::os::fd::AsRawFd::as_raw_fd(&folder)
+        );
+        let listener =
+            UnixListener::bind(short).with_context(|| format!("cannot open {}", path.display()))?;
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600))?;
         Ok(AdminSocket { listener, path })
     }
 
     /// Serves until `ended`.
-    pub async fn serve(self, router: Router, ended: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
-        axum::serve(self.listener, router).with_graceful_shutdown(ended).await?;
+    pub async fn serve(
+        self,
+        router: Router,
+        ended: impl Future<Output = ()> + Send + 'static,
+    ) -> anyhow::Result<()> {
+        axum::serve(self.listener, router)
+            .with_graceful_shutdown(ended)
+            .await?;
         let _ = std::fs::remove_file(&self.path);
         Ok(())
     }
@@ -110,9 +123,4 @@ impl AdminSocket {
 /// A handle to end the server by.
 pub fn handle() -> Handle<SocketAddr> {
     Handle::new()
-}
-
-/// The router, shared by both listeners.
-pub fn router(app: &Arc<trainyard_server::App>) -> Router {
-    app.router()
 }

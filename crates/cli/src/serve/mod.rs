@@ -6,7 +6,6 @@ mod listen;
 mod ports;
 mod settings;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,6 +25,7 @@ use trainyard_store::seal::SealKey;
 use trainyard_store::{Store, StoreError};
 
 use crate::config::Config;
+use crate::config::layers::Surroundings;
 use listen::{AdminSocket, Listening};
 use ports::{SystemClock, SystemRandom, monotonic};
 
@@ -68,7 +68,7 @@ impl Running {
 }
 
 /// Starts the server: listening and ready when this returns.
-pub async fn start(config: &Config, environment: &BTreeMap<String, String>) -> anyhow::Result<Running> {
+pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Result<Running> {
     let data = config.data().to_owned();
     let lock = FolderLock::acquire(&data)?;
     let random = SystemRandom;
@@ -80,8 +80,11 @@ pub async fn start(config: &Config, environment: &BTreeMap<String, String>) -> a
     let (subscription, link_key) = first_facts(&store, &random)?;
     let engine = LocalEngine::open(
         &settings::engine_root(&data),
-        settings::local_engine(config, environment),
-        NodeProgram { program: std::env::current_exe()?, arguments: vec!["node".to_owned()] },
+        settings::local_engine(config, surroundings),
+        NodeProgram {
+            program: std::env::current_exe()?,
+            arguments: vec!["node".to_owned()],
+        },
     )?;
     let ports = Ports {
         clock: Arc::new(SystemClock),
@@ -95,7 +98,11 @@ pub async fn start(config: &Config, environment: &BTreeMap<String, String>) -> a
     let asked = Mutex::new(Some(asked));
     let on_stop = Box::new(move |stop: Stop| {
         if let Some(asked) = asked.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            let _ = asked.send(if stop.nodes { Ending::NodesToo } else { Ending::JobsGoOn });
+            let _ = asked.send(if stop.nodes {
+                Ending::NodesToo
+            } else {
+                Ending::JobsGoOn
+            });
         }
     });
     let app = App::new(settings::service(config, subscription)?, ports, on_stop);
@@ -104,7 +111,13 @@ pub async fn start(config: &Config, environment: &BTreeMap<String, String>) -> a
     let url = listening.url.clone();
     let socket = AdminSocket::open(&data)?;
     files::note(&data, &url)?;
-    let house = House { app, store, data, grace: config.local.grace_seconds, _lock: lock };
+    let house = House {
+        app,
+        store,
+        data,
+        grace: config.local.grace_seconds,
+        _lock: lock,
+    };
     let (ending, told) = oneshot::channel();
     let serving = Box::pin(house.serve(listening, socket, told, wishes));
     info!(url, "the server is ready");
@@ -129,7 +142,9 @@ impl House {
         asked: oneshot::Receiver<Ending>,
     ) -> anyhow::Result<()> {
         let pump_app = Arc::clone(&self.app);
-        let pump = std::thread::Builder::new().name("pump".to_owned()).spawn(move || pump_app.run_pump())?;
+        let pump = std::thread::Builder::new()
+            .name("pump".to_owned())
+            .spawn(move || pump_app.run_pump())?;
         let handle = listen::handle();
         let (close_socket, socket_closes) = oneshot::channel::<()>();
         let by_tcp = listening.serve(self.app.router(), handle.clone());
@@ -147,7 +162,9 @@ impl House {
         };
         let (by_tcp, by_socket, ()) = tokio::join!(by_tcp, by_socket, ended);
         self.app.end_pump();
-        tokio::task::spawn_blocking(move || pump.join()).await?.map_err(|_| anyhow::anyhow!("the pump panicked"))?;
+        tokio::task::spawn_blocking(move || pump.join())
+            .await?
+            .map_err(|_| anyhow::anyhow!("the pump panicked"))?;
         if how == Ending::NodesToo {
             let root = settings::engine_root(&self.data);
             let patience = Duration::from_secs(u64::from(self.grace)) + NODES_END;
@@ -174,12 +191,16 @@ fn first_facts(store: &Store, random: &dyn Random) -> anyhow::Result<(String, [u
         Ok((found, tx.ensure_secret(LINK_KEY, &link_key)?))
     });
     let (subscription, key) = kept.wait().map_err(|error| error.flatten())?;
-    let key = <[u8; 32]>::try_from(key).map_err(|_| anyhow::anyhow!("the key of download links is damaged"))?;
+    let key =
+        <[u8; 32]>::try_from(key).map_err(|_| anyhow::anyhow!("the key of download links is damaged"))?;
     Ok((subscription, key))
 }
 
 fn seal_key(data: &Path, _random: &dyn Random) -> anyhow::Result<SealKey> {
-    Ok(SealKey::load_or_create(&data.join(SEAL_KEY), trainyard_store::seal::system_random())?)
+    Ok(SealKey::load_or_create(
+        &data.join(SEAL_KEY),
+        trainyard_store::seal::system_random(),
+    )?)
 }
 
 /// The directory behind a file share of the built-in storage, made if it is missing.

@@ -1,6 +1,7 @@
 //! From the configuration to what each room wants to know.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,20 +11,37 @@ use trainyard_server::{Quotas, Settings, VmSize};
 use trainyard_storage::{AccountName, Accounts};
 
 use crate::config::catalogue::FAMILIES;
+use crate::config::layers::Surroundings;
 use crate::config::{Config, MissingGpus};
 
 /// Settings of the service. `subscription` is the one that was made at the first start, used where the
 /// configuration names none.
 pub fn service(config: &Config, subscription: String) -> anyhow::Result<Settings> {
     let given = &config.subscriptions;
-    let ids = if given.is_empty() { vec![subscription] } else { given.clone() };
+    let ids = if given.is_empty() {
+        vec![subscription]
+    } else {
+        given.clone()
+    };
     let sizes: BTreeMap<String, VmSize> = config
         .sizes()
         .into_iter()
-        .map(|(name, size)| (name, VmSize { cores: size.cores, gpus: size.gpus, family: size.family }))
+        .map(|(name, size)| {
+            (
+                name,
+                VmSize {
+                    cores: size.cores,
+                    gpus: size.gpus,
+                    family: size.family,
+                },
+            )
+        })
         .collect();
     Ok(Settings {
-        subscriptions: ids.iter().map(|id| SubscriptionId::new(id)).collect::<Result<_, _>>()?,
+        subscriptions: ids
+            .iter()
+            .map(|id| SubscriptionId::new(id))
+            .collect::<Result<_, _>>()?,
         public_url: config.public_url.clone(),
         families: families(&sizes),
         vm_sizes: sizes,
@@ -54,7 +72,9 @@ fn quotas(config: &Config) -> Quotas {
         clusters: config.quotas.clusters,
         dedicated_cores: config.quotas.dedicated_cores,
         low_priority_cores: config.quotas.lowpriority_cores,
-        family_cores: own.map(|(name, f)| (name.clone(), (f.dedicated_cores, f.lowpriority_cores))).collect(),
+        family_cores: own
+            .map(|(name, f)| (name.clone(), (f.dedicated_cores, f.lowpriority_cores)))
+            .collect(),
     }
 }
 
@@ -62,20 +82,21 @@ fn quotas(config: &Config) -> Quotas {
 pub fn accounts(config: &Config) -> anyhow::Result<Accounts> {
     let mut own = BTreeMap::new();
     for (name, account) in &config.storage_accounts {
-        let name = AccountName::new(name).with_context(|| format!("storage_accounts.{name} is not a good name"))?;
+        let name =
+            AccountName::new(name).with_context(|| format!("storage_accounts.{name} is not a good name"))?;
         own.insert(name, account.directory.clone());
     }
     Ok(Accounts::new(config.data(), own))
 }
 
-/// Settings of the local engine; `environment` is that of this process.
-pub fn local_engine(config: &Config, environment: &BTreeMap<String, String>) -> trainyard_engine_local::Settings {
+/// Settings of the local engine; jobs get a little of this process's environment.
+pub fn local_engine(config: &Config, surroundings: &Surroundings) -> trainyard_engine_local::Settings {
     /// What every process of a job gets from the server's environment, see the design of nodes.
     const ALWAYS: [&str; 5] = ["PATH", "HOME", "USER", "LANG", "TZ"];
     let asked = config.local.pass_environment.iter().map(String::as_str);
     let passed = ALWAYS.into_iter().chain(asked).filter_map(|name| {
-        let value = environment.get(name)?;
-        Some((name.to_owned(), value.clone()))
+        let value = surroundings.variables.get(OsStr::new(name))?;
+        Some((name.to_owned(), value.to_str()?.to_owned()))
     });
     trainyard_engine_local::Settings {
         max_nodes: config.local.max_nodes,

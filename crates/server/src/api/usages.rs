@@ -15,10 +15,19 @@ const NO_LIMIT: u32 = i32::MAX as u32;
 /// Usages_List.
 pub fn list(app: &App, call: &Call) -> Result<Reply, ApiError> {
     let (subscription, region) = (call.subscription()?, call.region()?);
-    let (clusters, nodes) =
-        app.read(|s| Ok((s.count_clusters(&subscription, &region)?, s.nodes_in_use(&subscription, &region)?)))?;
+    let (clusters, nodes) = app.read(|s| {
+        Ok((
+            s.count_clusters(&subscription, &region)?,
+            s.nodes_in_use(&subscription, &region)?,
+        ))
+    })?;
     let settings = &app.settings;
-    let mut rows = vec![row("Clusters", "Clusters", clusters, Some(settings.quotas.clusters))];
+    let mut rows = vec![row(
+        "Clusters",
+        "Clusters",
+        clusters,
+        Some(settings.quotas.clusters),
+    )];
     for priority in [VmPriority::Dedicated, VmPriority::LowPriority] {
         rows.extend(cores(settings, &nodes, priority));
     }
@@ -35,7 +44,10 @@ fn cores(settings: &Settings, nodes: &[CoresInUse], priority: VmPriority) -> Vec
     let in_use = |family: Option<&str>| {
         let of_kind = nodes.iter().filter(|n| n.priority == priority);
         let sized = of_kind.filter_map(|n| Some((settings.vm_size(&n.vm_size)?, n.nodes)));
-        sized.filter(|(size, _)| family.is_none_or(|f| size.family == f)).map(|(size, n)| size.cores * n).sum()
+        sized
+            .filter(|(size, _)| family.is_none_or(|f| size.family == f))
+            .map(|(size, n)| size.cores * n)
+            .sum()
     };
     let total = row(
         &format!("Total Cluster {word} Regional vCPUs"),
@@ -52,7 +64,9 @@ fn cores(settings: &Settings, nodes: &[CoresInUse], priority: VmPriority) -> Vec
         let name = |word| format!("{family} Cluster {word} vCPUs");
         row(&name(word), &name(words), in_use(Some(family)), own.or(limit))
     };
-    std::iter::once(total).chain(settings.families.iter().map(family_row)).collect()
+    std::iter::once(total)
+        .chain(settings.families.iter().map(family_row))
+        .collect()
 }
 
 fn row(name: &str, localized_name: &str, current: u32, limit: Option<u32>) -> wire::UsageRow {

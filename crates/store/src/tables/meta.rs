@@ -52,8 +52,9 @@ impl Tx<'_> {
     /// The secret kept under a key, sealed; `new` becomes it where there is none yet.
     pub fn ensure_secret(&self, key: &str, new: &[u8]) -> Result<Vec<u8>, StoreError> {
         let context = format!("meta {key}");
-        let found: Option<Vec<u8>> =
-            self.row("SELECT value FROM meta WHERE key = ?1", [key], |row| Ok(row.get(0)?))?;
+        let found: Option<Vec<u8>> = self.row("SELECT value FROM meta WHERE key = ?1", [key], |row| {
+            Ok(row.get(0)?)
+        })?;
         if let Some(sealed) = found {
             return Ok(self.key.open(context.as_bytes(), &sealed)?);
         }

@@ -1,0 +1,68 @@
+//! What the engine is given by whoever opens it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How the engine works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Most nodes at once.
+    pub max_nodes: u32,
+    /// Variables that every process on a node gets where its plan does not name them: the server's PATH,
+    /// HOME, USER, LANG, TZ, and what `local.pass_environment` names.
+    pub environment: BTreeMap<String, String>,
+    /// Whether nodes may use the cgroup v2 tree, where there is one. Without it processes are kept together
+    /// by descent and a mark in their environment.
+    pub cgroups: bool,
+    /// Ports to choose from for jobs.
+    pub ports: RangeInclusive<u16>,
+    /// How long a node may take to leave before it is killed. A node gives its job 2 seconds.
+    pub leave_within: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            max_nodes: 64,
+            environment: BTreeMap::new(),
+            cgroups: true,
+            ports: 20_000..=29_999,
+            leave_within: Duration::from_secs(10),
+        }
+    }
+}
+
+/// The program that is a node: it is started with these arguments and `--folder FOLDER` behind them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeProgram {
+    /// The program, an absolute path.
+    pub program: PathBuf,
+    /// Its first arguments, such as `node`.
+    pub arguments: Vec<String>,
+}
+
+/// Why an engine cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder cannot be used.
+    #[error("the engine cannot use the folder {folder}; check that it may be written")]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Paths stand in environments and hostfiles, which are text.
+    #[error("the path {folder} is not valid UTF-8; use another data folder")]
+    NotText {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The system refused a thread or descriptor.
+    #[error("the engine cannot start its watch; too many processes or open files?")]
+    Watch(#[source] io::Error),
+}

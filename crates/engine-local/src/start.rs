@@ -1,0 +1,128 @@
+//! Starting node processes, and finding those that run.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use trainyard_domain::ids::Uid;
+use trainyard_domain::launch::NodePlan;
+use trainyard_node::files::{self, Folder, NodeFile, StatusFile};
+use trainyard_node::machine::{boot_id, stat};
+
+use crate::entry::{Entry, Life, Process};
+use crate::settings::{NodeProgram, Settings};
+use crate::state::make_private;
+
+/// Name before the uid for folders that are being deleted.
+pub const DISCARDED: &str = "gone-";
+
+/// Makes the node's folder and starts its process, which makes a session of its own.
+pub fn start(
+    folder: &Folder,
+    plan: &NodePlan,
+    settings: &Settings,
+    program: &NodeProgram,
+) -> io::Result<Process> {
+    make_private(&folder.wanted())?;
+    make_private(&folder.mounts())?;
+    make_private(&folder.jobs())?;
+    let file = NodeFile {
+        plan: plan.clone(),
+        environment: settings.environment.clone(),
+        cgroups: settings.cgroups,
+    };
+    files::write(&folder.node(), &file)?;
+    let log = fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(folder.log())?;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the local engine's nodes are processes; it watches their end"
+    )]
+    let mut command = Command::new(&program.program);
+    let child = command
+        .args(&program.arguments)
+        .arg("--folder")
+        .arg(folder.root())
+        .env_clear()
+        // A node that has foreign descriptors to close looks for bash.
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .spawn()?;
+    let handle = pidfd_open(Pid::from_child(&child), PidfdFlags::empty())?;
+    Ok(Process {
+        handle: Arc::new(handle),
+        child: Some(Arc::new(Mutex::new(child))),
+    })
+}
+
+/// Finds the nodes whose folders are in `nodes`, alive or not.
+pub fn find(nodes: &Path) -> io::Result<BTreeMap<Uid, Entry>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(nodes)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        if name.starts_with(DISCARDED) {
+            remove_later(&entry.path());
+        } else if let Ok(uid) = name.parse() {
+            let node = Uid(uid);
+            found.insert(node, look(node, Folder::new(entry.path())));
+        }
+    }
+    Ok(found)
+}
+
+/// A node's folder without a status is that of a node that had not begun anything.
+fn look(node: Uid, folder: Folder) -> Entry {
+    let Some(status) = read_status(&folder) else {
+        return Entry::new(folder, Life::Sweeping);
+    };
+    let life = alive(&status).map_or(Life::Sweeping, Life::Running);
+    let mut entry = Entry::new(folder, life);
+    entry.absorb(node, status);
+    entry
+}
+
+/// The status, if there is one that can be read.
+pub fn read_status(folder: &Folder) -> Option<StatusFile> {
+    if !folder.status().exists() {
+        return None;
+    }
+    files::read(&folder.status())
+        .inspect_err(|error| tracing::error!(%error, "a node's status cannot be used"))
+        .ok()
+}
+
+/// The process of the status, if it runs: its number may have been given out again, so boot and start time
+/// count, looked at while a handle keeps them from changing hands.
+pub fn alive(status: &StatusFile) -> Option<Process> {
+    if status.boot_id != boot_id() {
+        return None;
+    }
+    let pid = Pid::from_raw(status.pid)?;
+    let handle = pidfd_open(pid, PidfdFlags::empty()).ok()?;
+    let found = stat(pid)?;
+    (found.start_time == status.start_time && !found.zombie).then(|| Process {
+        handle: Arc::new(handle),
+        child: None,
+    })
+}
+
+/// Deletes a folder on a thread of its own: it may be large.
+pub fn remove_later(folder: &Path) {
+    let folder = folder.to_owned();
+    std::thread::spawn(move || {
+        if let Err(error) = fs::remove_dir_all(&folder) {
+            tracing::warn!(folder = %folder.display(), %error, "a folder could not be deleted");
+        }
+    });
+}

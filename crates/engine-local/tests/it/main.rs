@@ -1,0 +1,10 @@
+//! The local engine with real nodes and real processes.
+
+#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected fails")]
+
+mod bench;
+mod conformance;
+mod endings;
+mod jobs;
+mod survival;
+mod yard;

@@ -1,0 +1,318 @@
+//! The files in a node's folder: the protocol between a node and whoever wants something of it.
+//!
+//! | file | written by | says |
+//! |---|---|---|
+//! | `node.json` | engine | [`NodeFile`]: what the node has to be |
+//! | `wanted/{job}-{attempt}.json` | engine | [`WantedFile`]: an attempt that is wanted; removed when its end is stored |
+//! | `wanted/{job}-{attempt}.stop` | engine | the attempt is not wanted any more |
+//! | `leave` | engine | the node is to end all it runs and to exit |
+//! | `status.json` | node | [`StatusFile`]: what became of it |
+//! | `look` | node | its datagram socket; anything sent there means "look" |
+//! | `node.log` | node | its own messages |
+//!
+//! All JSON is written beside its place and renamed, readable by its owner only (plans hold secrets), and
+//! carries `format`. A reader knows [`FORMAT`] and the one before it, so that jobs outlive an upgrade:
+//! members may be added with a default at any time; anything else raises [`FORMAT`], and the reader then
+//! keeps a way from the former shape. Format 1 is the first.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use trainyard_domain::ids::{PlacementId, Uid};
+use trainyard_domain::launch::{LaunchPlan, NodePlan};
+use trainyard_domain::state::{BatchAiError, Verdict};
+
+/// The format that is written now.
+pub const FORMAT: u32 = 1;
+
+/// `node.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeFile {
+    /// What the node has to be.
+    pub plan: NodePlan,
+    /// Variables that every process gets where its own environment does not name them.
+    pub environment: BTreeMap<String, String>,
+    /// Whether a cgroup v2 tree may be used to keep processes together.
+    #[serde(default = "yes")]
+    pub cgroups: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// `wanted/{job}-{attempt}.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WantedFile {
+    /// What to do.
+    pub plan: LaunchPlan,
+}
+
+/// `status.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusFile {
+    /// The node.
+    pub node: Uid,
+    /// Its process.
+    pub pid: i32,
+    /// When that was started, in clock ticks since boot: a pid alone is no identity.
+    pub start_time: u64,
+    /// The boot it belongs to.
+    pub boot_id: String,
+    /// Its directory in the cgroup v2 tree; everything it starts is below it.
+    pub cgroup: Option<PathBuf>,
+    /// How far the node is.
+    pub phase: Phase,
+    /// Attempts that have begun, until their wanted file is gone.
+    pub placements: Vec<PlacementStatus>,
+}
+
+/// How far a node is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Phase {
+    /// Mounts or setup task.
+    Preparing,
+    /// It takes jobs.
+    Ready,
+    /// It will never take jobs.
+    SetupFailed(Vec<BatchAiError>),
+}
+
+/// What became of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlacementStatus {
+    /// Which attempt.
+    pub placement: PlacementId,
+    /// How it ended; `None` while anything of it may be running.
+    pub ended: Option<Verdict>,
+}
+
+/// Why a file of the protocol cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// It cannot be read.
+    #[error("cannot read {path}; is the node's folder whole?")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// It does not have the shape of its format.
+    #[error("{path} does not have the shape of its format; it may be damaged")]
+    Shape {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// Another version of Trainyard wrote it.
+    #[error("{path} has format {found}, this Trainyard knows {FORMAT}; use the version that wrote it")]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// The format found.
+        found: u32,
+    },
+}
+
+#[derive(Serialize)]
+struct Out<'a, T> {
+    format: u32,
+    #[serde(flatten)]
+    is: &'a T,
+}
+
+#[derive(Deserialize)]
+struct Format {
+    format: u32,
+}
+
+/// Reads a file of the protocol.
+pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, FileError> {
+    let bytes = fs::read(path).map_err(|source| FileError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    let shape = |source| FileError::Shape {
+        path: path.to_owned(),
+        source,
+    };
+    let Format { format } = serde_json::from_slice(&bytes).map_err(shape)?;
+    if format != FORMAT {
+        return Err(FileError::Format {
+            path: path.to_owned(),
+            found: format,
+        });
+    }
+    serde_json::from_slice(&bytes).map_err(shape)
+}
+
+/// Writes a file of the protocol: whole or not at all, mode 0600.
+pub fn write<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
+    let bytes = serde_json::to_vec(&Out {
+        format: FORMAT,
+        is: value,
+    })?;
+    let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("file");
+    let temporary = path.with_file_name(format!(".{name}.new"));
+    let written = write_new(&temporary, &bytes).and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        // What could not be written must not lie about: it may hold secrets, and the disk may be full.
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(bytes)
+}
+
+/// Where things are in a node's folder.
+#[derive(Debug, Clone)]
+pub struct Folder {
+    root: PathBuf,
+}
+
+impl Folder {
+    /// The node's folder at `root`, an absolute path.
+    pub fn new(root: impl Into<PathBuf>) -> Folder {
+        Folder { root: root.into() }
+    }
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// `node.json`.
+    pub fn node(&self) -> PathBuf {
+        self.root.join("node.json")
+    }
+
+    /// `status.json`.
+    pub fn status(&self) -> PathBuf {
+        self.root.join("status.json")
+    }
+
+    /// `leave`.
+    pub fn leave(&self) -> PathBuf {
+        self.root.join("leave")
+    }
+
+    /// `node.log`.
+    pub fn log(&self) -> PathBuf {
+        self.root.join("node.log")
+    }
+
+    /// Directory of what is wanted.
+    pub fn wanted(&self) -> PathBuf {
+        self.root.join("wanted")
+    }
+
+    /// The plan of an attempt.
+    pub fn plan(&self, placement: PlacementId) -> PathBuf {
+        self.wanted().join(format!("{placement}.json"))
+    }
+
+    /// The wish to stop an attempt.
+    pub fn stop(&self, placement: PlacementId) -> PathBuf {
+        self.wanted().join(format!("{placement}.stop"))
+    }
+
+    /// Where directories of former jobs go to be deleted.
+    pub fn trash(&self) -> PathBuf {
+        self.root.join("trash")
+    }
+
+    /// Directory in which mounts of the cluster appear.
+    pub fn mounts(&self) -> PathBuf {
+        self.root.join("root/mounts")
+    }
+
+    /// Directory of all job directories.
+    pub fn jobs(&self) -> PathBuf {
+        self.root.join("root/jobs")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status() -> StatusFile {
+        StatusFile {
+            node: Uid(5),
+            pid: 1,
+            start_time: 2,
+            boot_id: "b".to_owned(),
+            cgroup: None,
+            phase: Phase::Ready,
+            placements: vec![PlacementStatus {
+                placement: "3-1".parse().unwrap(),
+                ended: Some(Verdict::Exited(2)),
+            }],
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("status.json");
+        write(&path, &status()).unwrap();
+        assert_eq!(read::<StatusFile>(&path).unwrap(), status());
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::read_dir(folder.path()).unwrap().count(),
+            1,
+            "nothing temporary stays"
+        );
+    }
+
+    /// A status as format 1 wrote it: it must be readable for ever after.
+    #[test]
+    fn format_1_is_readable() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("status.json");
+        let text = r#"{"format":1,"node":5,"pid":1,"startTime":2,"bootId":"b","cgroup":null,"phase":"ready",
+            "placements":[{"placement":{"job":3,"attempt":1},"ended":{"exited":2}}]}"#;
+        fs::write(&path, text).unwrap();
+        assert_eq!(read::<StatusFile>(&path).unwrap(), status());
+    }
+
+    #[test]
+    fn another_format_and_damage_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("status.json");
+        fs::write(&path, r#"{"format":9}"#).unwrap();
+        assert!(matches!(
+            read::<StatusFile>(&path),
+            Err(FileError::Format { found: 9, .. })
+        ));
+        fs::write(&path, r#"{"format":1,"node"#).unwrap();
+        assert!(matches!(read::<StatusFile>(&path), Err(FileError::Shape { .. })));
+        assert!(matches!(
+            read::<StatusFile>(&folder.path().join("no")),
+            Err(FileError::Read { .. })
+        ));
+    }
+}

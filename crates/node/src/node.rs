@@ -1,0 +1,447 @@
+//! The node process: it looks at its folder, does what is wanted, writes down what became of it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::Mode;
+use rustix::process::{Pid, getpid, set_child_subreaper, setsid, umask};
+use trainyard_domain::ids::PlacementId;
+use trainyard_domain::state::{BatchAiError, Verdict};
+
+use crate::attempt::{Attempt, Surroundings};
+use crate::cgroup::{self, Cgroup};
+use crate::fence::{Fence, mark};
+use crate::files::{self, FileError, Folder, NodeFile, Phase, PlacementStatus, StatusFile, WantedFile};
+use crate::journal::Journal;
+use crate::look::{OpenFolder, drain};
+use crate::machine::{boot_id, since_boot, stat};
+use crate::signals::Signals;
+use crate::sweep::sweep;
+use crate::wanted::{Wish, scan};
+use crate::{descriptors, environment, place, process};
+
+/// Code for a setup task that failed.
+pub const SETUP_TASK_FAILED: &str = "SetupTaskFailed";
+
+/// How often a node looks without being told: whether its folder is still there, and for a lost "look".
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// When a status that could not be written is written again.
+const WRITE_AGAIN: Duration = Duration::from_secs(1);
+/// When an engine whose socket was full is told again.
+const TELL_AGAIN: Duration = Duration::from_millis(20);
+/// Time between SIGTERM and SIGKILL for a node that leaves.
+const LEAVE_GRACE: Duration = Duration::from_secs(2);
+/// Attempts that are over and forgotten; a plan of theirs that comes late is not run again.
+const REMEMBERED: usize = 1024;
+
+/// Why a node cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// `node.json` cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A node ran here before.
+    #[error("a node has been started in {0} before; a node is never started again, make a new one")]
+    StartedBefore(PathBuf),
+    /// The system refused something that a node needs.
+    #[error("the node in {folder} cannot {what}")]
+    System {
+        /// The node's folder.
+        folder: PathBuf,
+        /// What was refused.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Is the node in `folder` until it is to leave, by its `leave` file, by SIGTERM, or because its folder is
+/// gone. Everything that it ran has ended then. Call it at the start of a process, before any thread: the
+/// whole process becomes the node, with a session of its own.
+pub fn run(folder: &Path) -> Result<(), NodeError> {
+    let system = |what| {
+        move |source: io::Error| NodeError::System {
+            folder: folder.to_owned(),
+            what,
+            source,
+        }
+    };
+    descriptors::shed().map_err(system("close foreign descriptors"))?;
+    let root = fs::canonicalize(folder).map_err(system("find its folder"))?;
+    let folder = Folder::new(root);
+    let file: NodeFile = files::read(&folder.node())?;
+    if folder.status().exists() {
+        return Err(NodeError::StartedBefore(folder.root().to_owned()));
+    }
+    // Fails only for the leader of a process group, which a shell's job is: then it has one of its own.
+    let _ = setsid();
+    umask(Mode::from_raw_mode(0o022));
+    set_child_subreaper(Some(getpid())).map_err(|e| system("adopt orphans")(e.into()))?;
+    let signals = Signals::listen().map_err(system("listen for signals"))?;
+    let own = OpenFolder::open(folder.root()).map_err(system("open its folder"))?;
+    let socket = own.bind().map_err(system("make its socket"))?;
+    let engine = folder.root().parent().and_then(|all| OpenFolder::open(all).ok());
+    Node::new(folder, file, signals, socket, engine).live();
+    Ok(())
+}
+
+struct Node {
+    folder: Folder,
+    file: NodeFile,
+    environment: BTreeMap<String, String>,
+    signals: Signals,
+    socket: UnixDatagram,
+    engine: Option<OpenFolder>,
+    cgroup: Option<Cgroup>,
+    fence: Fence,
+    status: StatusFile,
+    /// When the status is to be written; `None` when the file says what is so.
+    write_at: Option<Duration>,
+    tell_at: Option<Duration>,
+    setup: Option<(Pid, Journal)>,
+    attempt: Option<Attempt>,
+    last_directory: Option<PathBuf>,
+    wishes: BTreeMap<PlacementId, Wish>,
+    forgotten: VecDeque<PlacementId>,
+}
+
+impl Node {
+    fn new(
+        folder: Folder,
+        file: NodeFile,
+        signals: Signals,
+        socket: UnixDatagram,
+        engine: Option<OpenFolder>,
+    ) -> Node {
+        let mut environment = environment::defaults();
+        environment.extend(file.environment.clone());
+        let cgroup = file.cgroups.then(|| Cgroup::enter(folder.root())).flatten();
+        let me = getpid();
+        let status = StatusFile {
+            node: file.plan.uid,
+            pid: me.as_raw_pid(),
+            start_time: stat(me).map_or(0, |stat| stat.start_time),
+            boot_id: boot_id(),
+            cgroup: cgroup.as_ref().map(|c| c.home().to_owned()),
+            phase: Phase::Preparing,
+            placements: Vec::new(),
+        };
+        let fence = Fence::Descent {
+            setup: mark(folder.root(), "setup"),
+        };
+        Node {
+            folder,
+            file,
+            environment,
+            signals,
+            socket,
+            engine,
+            cgroup,
+            fence,
+            status,
+            write_at: Some(Duration::ZERO),
+            tell_at: None,
+            setup: None,
+            attempt: None,
+            last_directory: None,
+            wishes: BTreeMap::new(),
+            forgotten: VecDeque::new(),
+        }
+    }
+
+    fn live(mut self) {
+        self.publish(since_boot());
+        self.begin_setup();
+        while !self.must_leave() {
+            let now = since_boot();
+            let ended = process::reap();
+            self.wishes = scan(&self.folder);
+            self.step_setup(&ended);
+            self.step_attempt(&ended, now);
+            self.answer_wishes(now);
+            self.publish(now);
+            self.wait(now);
+        }
+        self.leave();
+    }
+
+    fn must_leave(&self) -> bool {
+        self.signals.terminate() || self.folder.leave().exists() || !self.folder.node().exists()
+    }
+
+    // --- setup
+
+    fn begin_setup(&mut self) {
+        let plan = &self.file.plan;
+        let placed = place::mount_all(&plan.mounts).and_then(|()| place::make_all(&plan.directories));
+        let journal = Journal::new(plan.execution_log.as_deref());
+        if let Err(error) = placed {
+            journal.say(&error.message);
+            return self.set_phase(Phase::SetupFailed(vec![error]));
+        }
+        journal.say(format_args!("{} volumes mounted", plan.mounts.len()));
+        let Some(setup) = &plan.setup else {
+            return self.become_ready();
+        };
+        let mark = mark(self.folder.root(), "setup");
+        match process::start(setup, &self.environment, &mark) {
+            Ok(pid) => {
+                journal.say(format_args!(
+                    "{} started, process {}",
+                    setup.name,
+                    pid.as_raw_pid()
+                ));
+                self.setup = Some((pid, journal));
+            }
+            Err(why) => {
+                journal.say(&why.error.message);
+                let failure = self.setup_failure(why.exit_code);
+                self.set_phase(Phase::SetupFailed(vec![failure]));
+            }
+        }
+    }
+
+    fn step_setup(&mut self, ended: &[(Pid, i32)]) {
+        let Some((pid, journal)) = &self.setup else { return };
+        let Some((_, code)) = ended.iter().find(|(ended, _)| ended == pid) else {
+            return;
+        };
+        journal.say(format_args!("setup task ended with exit code {code}"));
+        self.setup = None;
+        if *code == 0 {
+            self.become_ready();
+        } else {
+            let failure = self.setup_failure(*code);
+            self.set_phase(Phase::SetupFailed(vec![failure]));
+        }
+    }
+
+    fn setup_failure(&self, code: i32) -> BatchAiError {
+        BatchAiError {
+            code: SETUP_TASK_FAILED.to_owned(),
+            message: "The setup task failed with non-zero exit code. Read its stderr, then scale the \
+                      cluster down and up."
+                .to_owned(),
+            details: vec![
+                ("nodeId".to_owned(), self.file.plan.name.clone()),
+                ("exitCode".to_owned(), code.to_string()),
+            ],
+        }
+    }
+
+    fn become_ready(&mut self) {
+        if let Some(cgroup) = self.cgroup.clone() {
+            match cgroup.begin_jobs() {
+                Ok(()) => self.fence = Fence::Cgroup(cgroup),
+                Err(error) => eprintln!("jobs run without a cgroup of their own: {error}"),
+            }
+        }
+        self.set_phase(Phase::Ready);
+    }
+
+    fn set_phase(&mut self, phase: Phase) {
+        self.status.phase = phase;
+        self.changed();
+    }
+
+    // --- attempts
+
+    fn step_attempt(&mut self, ended: &[(Pid, i32)], now: Duration) {
+        let Some(attempt) = &mut self.attempt else { return };
+        let placement = attempt.placement();
+        let stop = self.wishes.get(&placement).is_some_and(|wish| wish.stop);
+        let trash = self.folder.trash();
+        let around = Surroundings {
+            fence: &self.fence,
+            environment: &self.environment,
+            trash: &trash,
+        };
+        if let Some(verdict) = attempt.step(ended, stop, now, &around) {
+            self.last_directory = Some(attempt.directory());
+            self.attempt = None;
+            self.record(placement, Some(verdict));
+        }
+    }
+
+    /// Starts what is wanted, refuses what was stopped before it began, forgets what is no longer wanted.
+    fn answer_wishes(&mut self, now: Duration) {
+        let wishes = std::mem::take(&mut self.wishes);
+        for (&placement, wish) in &wishes {
+            if self.knows(placement) {
+                continue;
+            }
+            if wish.stop || self.forgotten.contains(&placement) {
+                self.record(placement, Some(Verdict::Stopped));
+            } else if self.attempt.is_none() && self.status.phase == Phase::Ready {
+                self.start(placement, now);
+            }
+        }
+        self.forget(&wishes);
+        self.wishes = wishes;
+    }
+
+    fn knows(&self, placement: PlacementId) -> bool {
+        self.status
+            .placements
+            .iter()
+            .any(|known| known.placement == placement)
+    }
+
+    fn start(&mut self, placement: PlacementId, now: Duration) {
+        let wanted: WantedFile = match files::read(&self.folder.plan(placement)) {
+            Ok(wanted) => wanted,
+            Err(error) => {
+                eprintln!("{error}");
+                let failure = BatchAiError::new("LaunchPlanUnreadable", error.to_string());
+                return self.record(placement, Some(Verdict::NotStarted(failure, None)));
+            }
+        };
+        let trash = self.folder.trash();
+        if let Some(last) = self.last_directory.take()
+            && let Err(error) = place::discard(&last, &trash)
+        {
+            eprintln!("cannot remove {}: {error}", last.display());
+        }
+        let around = Surroundings {
+            fence: &self.fence,
+            environment: &self.environment,
+            trash: &trash,
+        };
+        let mark = mark(self.folder.root(), &placement.to_string());
+        self.attempt = Some(Attempt::begin(wanted.plan, mark, now, &around));
+        self.record(placement, None);
+    }
+
+    fn record(&mut self, placement: PlacementId, ended: Option<Verdict>) {
+        let known = self
+            .status
+            .placements
+            .iter_mut()
+            .find(|k| k.placement == placement);
+        match known {
+            Some(known) => known.ended = ended,
+            None => self.status.placements.push(PlacementStatus { placement, ended }),
+        }
+        self.changed();
+    }
+
+    fn forget(&mut self, wishes: &BTreeMap<PlacementId, Wish>) {
+        let before = self.status.placements.len();
+        let forgotten = &mut self.forgotten;
+        self.status.placements.retain(|known| {
+            let keep = known.ended.is_none() || wishes.contains_key(&known.placement);
+            if !keep {
+                forgotten.push_back(known.placement);
+            }
+            keep
+        });
+        while self.forgotten.len() > REMEMBERED {
+            self.forgotten.pop_front();
+        }
+        if self.status.placements.len() != before {
+            self.changed();
+        }
+    }
+
+    // --- status
+
+    fn changed(&mut self) {
+        self.write_at = Some(Duration::ZERO);
+    }
+
+    /// Writes the status if it has changed, and says so. A full disk only delays it.
+    fn publish(&mut self, now: Duration) {
+        if self.write_at.is_some_and(|at| now >= at) {
+            match files::write(&self.folder.status(), &self.status) {
+                Ok(()) => {
+                    self.write_at = None;
+                    self.tell_at = Some(Duration::ZERO);
+                }
+                Err(error) => {
+                    eprintln!("cannot write the status, will try again: {error}");
+                    self.write_at = Some(now + WRITE_AGAIN);
+                }
+            }
+        }
+        if self.tell_at.is_some_and(|at| now >= at) {
+            let told = self
+                .engine
+                .as_ref()
+                .map(|engine| engine.send(&self.socket, self.file.plan.uid.to_string().as_bytes()));
+            let full = told.is_some_and(|t| t.is_err_and(|e| e.kind() == io::ErrorKind::WouldBlock));
+            self.tell_at = full.then(|| now + TELL_AGAIN);
+        }
+    }
+
+    // --- waiting and leaving
+
+    fn wait(&mut self, now: Duration) {
+        let mut until = now + LOOK_EVERY;
+        let others = [
+            self.write_at,
+            self.tell_at,
+            self.attempt.as_ref().map(Attempt::wake_at),
+            // A second plan may have waited for the first to end.
+            (self.attempt.is_none() && self.waiting()).then_some(now),
+        ];
+        for at in others.into_iter().flatten() {
+            until = until.min(at);
+        }
+        self.sleep(until.saturating_sub(since_boot()));
+    }
+
+    fn waiting(&self) -> bool {
+        self.status.phase == Phase::Ready && self.wishes.keys().any(|placement| !self.knows(*placement))
+    }
+
+    /// Sleeps until told to look, a signal comes, or the time is over.
+    fn sleep(&mut self, time: Duration) {
+        let timeout = Timespec {
+            tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: i64::from(time.subsec_nanos()),
+        };
+        let mut descriptors = [
+            PollFd::new(&self.socket, PollFlags::IN),
+            PollFd::new(&self.signals.pipe, PollFlags::IN),
+        ];
+        let _ = poll(&mut descriptors, Some(&timeout));
+        drain(&self.socket);
+        let mut buffer = [0; 64];
+        while self.signals.pipe.read(&mut buffer).is_ok_and(|length| length > 0) {}
+    }
+
+    /// Ends everything. No verdict is written: the attempt did not end by itself, its node went away.
+    fn leave(mut self) {
+        let mark = self
+            .attempt
+            .as_ref()
+            .map(|attempt| mark(self.folder.root(), &attempt.placement().to_string()));
+        if let Some(mark) = mark {
+            self.fence.signal(&mark, rustix::process::Signal::TERM);
+            let fence = std::mem::replace(&mut self.fence, Fence::Descent { setup: String::new() });
+            self.until(|| fence.members(&mark).is_empty());
+        }
+        let home = self.cgroup.take().map(|cgroup| cgroup.home().to_owned());
+        let root = self.folder.root().to_owned();
+        if let Some(home) = &home {
+            cgroup::step_out(home);
+        }
+        self.until(|| sweep(&root, home.as_deref()));
+    }
+
+    fn until(&mut self, over: impl Fn() -> bool) {
+        let deadline = since_boot() + LEAVE_GRACE;
+        let mut pause = Duration::from_millis(2);
+        while !over() && since_boot() < deadline {
+            self.sleep(pause);
+            process::reap();
+            pause = (pause * 2).min(Duration::from_millis(100));
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Directories, mounts and files, before anything is started.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use trainyard_domain::launch::Mount;
+use trainyard_domain::state::BatchAiError;
+
+/// Code for a volume that could not be mounted.
+pub const MOUNT_FAILED: &str = "MountFailed";
+/// Code for a directory or file of the job that could not be made.
+pub const ENVIRONMENT_FAILED: &str = "JobEnvironmentFailed";
+
+/// Shows each source at its path. On the plain level a mount is a symbolic link.
+pub fn mount_all(mounts: &[Mount]) -> Result<(), BatchAiError> {
+    mounts.iter().try_for_each(|mount| {
+        link(mount).map_err(|error| {
+            let message = format!(
+                "The volume could not be mounted at {}. Check that nothing else is there, and that its source can be used.",
+                mount.path
+            );
+            failure(MOUNT_FAILED, message, &mount.path, &error)
+        })
+    })
+}
+
+fn link(mount: &Mount) -> io::Result<()> {
+    fs::create_dir_all(&mount.source)?;
+    let path = Path::new(&mount.path);
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    match symlink(&mount.source, path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_mounted(mount) => Ok(()),
+        done => done,
+    }
+}
+
+fn is_mounted(mount: &Mount) -> bool {
+    fs::read_link(&mount.path).is_ok_and(|target| target == Path::new(&mount.source))
+}
+
+/// Takes mounts away again, in reverse order; only what still is ours.
+pub fn unmount_all(mounts: &[Mount]) {
+    for mount in mounts.iter().rev().filter(|mount| is_mounted(mount)) {
+        let _ = fs::remove_file(&mount.path);
+    }
+}
+
+/// Makes directories with those above them.
+pub fn make_all(directories: &[String]) -> Result<(), BatchAiError> {
+    directories.iter().try_for_each(|path| {
+        fs::create_dir_all(path).map_err(|error| environment_failure("directory", path, &error))
+    })
+}
+
+/// Writes small files.
+pub fn write_all(files: &BTreeMap<String, String>) -> Result<(), BatchAiError> {
+    files.iter().try_for_each(|(path, content)| {
+        let parent = Path::new(path).parent().unwrap_or(Path::new("/"));
+        fs::create_dir_all(parent)
+            .and_then(|()| fs::write(path, content))
+            .map_err(|error| environment_failure("file", path, &error))
+    })
+}
+
+fn environment_failure(kind: &str, path: &str, error: &io::Error) -> BatchAiError {
+    let message = format!("The {kind} {path} could not be made. Check that its volume can be written.");
+    failure(ENVIRONMENT_FAILED, message, path, error)
+}
+
+fn failure(code: &str, message: String, path: &str, error: &io::Error) -> BatchAiError {
+    BatchAiError {
+        code: code.to_owned(),
+        message,
+        details: vec![
+            ("path".to_owned(), path.to_owned()),
+            ("Info".to_owned(), error.to_string()),
+        ],
+    }
+}
+
+/// Moves a directory into the trash, where [`empty_trash`] finds it. Deleting may take long, moving does not.
+pub fn discard(directory: &Path, trash: &Path) -> io::Result<()> {
+    if !directory.exists() {
+        return Ok(());
+    }
+    fs::create_dir_all(trash)?;
+    let mut number = 0_u64;
+    let target = loop {
+        let target: PathBuf = trash.join(number.to_string());
+        if !target.exists() {
+            break target;
+        }
+        number += 1;
+    };
+    fs::rename(directory, target).or_else(|_| fs::remove_dir_all(directory))
+}
+
+/// Deletes the trash on a thread of its own.
+pub fn empty_trash(trash: &Path) {
+    let trash = trash.to_owned();
+    if trash.exists() {
+        std::thread::spawn(move || fs::remove_dir_all(trash));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mount(base: &Path, source: &str, path: &str) -> Mount {
+        Mount {
+            source: base.join(source).display().to_string(),
+            path: base.join(path).display().to_string(),
+        }
+    }
+
+    #[test]
+    fn a_mount_shows_its_source_and_is_refused_where_something_else_is() {
+        let base = tempfile::tempdir().unwrap();
+        let first = mount(base.path(), "a", "m/x");
+        mount_all(std::slice::from_ref(&first)).unwrap();
+        mount_all(std::slice::from_ref(&first)).unwrap();
+        fs::write(base.path().join("a/f"), "1").unwrap();
+        assert_eq!(fs::read_to_string(base.path().join("m/x/f")).unwrap(), "1");
+        let other = mount(base.path(), "b", "m/x");
+        let error = mount_all(std::slice::from_ref(&other)).unwrap_err();
+        assert_eq!(error.code, MOUNT_FAILED);
+        unmount_all(&[other]);
+        assert!(base.path().join("m/x").exists(), "another's mount stays");
+        unmount_all(&[first]);
+        assert!(!base.path().join("m/x").exists());
+        assert!(base.path().join("a/f").exists());
+    }
+
+    #[test]
+    fn a_discarded_directory_is_gone_and_links_out_of_it_are_not_followed() {
+        let base = tempfile::tempdir().unwrap();
+        let kept = base.path().join("kept");
+        fs::create_dir_all(&kept).unwrap();
+        let job = base.path().join("job");
+        fs::create_dir_all(&job).unwrap();
+        symlink(&kept, job.join("link")).unwrap();
+        let trash = base.path().join("trash");
+        discard(&job, &trash).unwrap();
+        discard(&job, &trash).unwrap();
+        assert!(!job.exists());
+        fs::remove_dir_all(&trash).unwrap();
+        assert!(kept.exists());
+    }
+}

@@ -1,0 +1,121 @@
+//! Starting processes, and learning of their ends.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use rustix::process::{Pid, WaitOptions, wait};
+use trainyard_domain::launch::Process;
+use trainyard_domain::state::BatchAiError;
+
+use crate::fence::MARK;
+
+/// Code for a process that could not be started.
+pub const START_FAILED: &str = "JobStartFailed";
+
+/// Why a process could not be started, with the exit code that a shell would give.
+#[derive(Debug)]
+pub struct NotStarted {
+    /// For its user.
+    pub error: BatchAiError,
+    /// 126 or 127.
+    pub exit_code: i32,
+}
+
+/// Starts a process as the leader of a process group of its own: stdin from `/dev/null`, stdout and stderr
+/// to their files, no other descriptor (all of ours close on exec), default signals and an empty mask (the
+/// standard library sees to both).
+///
+/// `defaults` are added where the plan's environment does not name them. Nothing is looked up after a fork,
+/// so that the cheap way of starting stays open to the standard library.
+pub fn start(process: &Process, defaults: &BTreeMap<String, String>, mark: &str) -> Result<Pid, NotStarted> {
+    let mut environment = defaults.clone();
+    environment.extend(process.environment.clone());
+    environment.insert(MARK.to_owned(), mark.to_owned());
+    let name = process.arguments.first().map_or("", String::as_str);
+    let program = find(name, &environment, &process.directory)
+        .ok_or_else(|| not_started(127, process, "the program was not found in PATH"))?;
+    let failed = |error: io::Error| {
+        let code = if error.kind() == io::ErrorKind::NotFound {
+            127
+        } else {
+            126
+        };
+        not_started(code, process, &error.to_string())
+    };
+    if !Path::new(&process.directory).is_dir() {
+        return Err(not_started(126, process, "its working directory is not there"));
+    }
+    let (stdout, stderr) = outputs(process).map_err(failed)?;
+    #[expect(clippy::disallowed_methods, reason = "the node is what starts processes")]
+    let mut command = Command::new(program);
+    let child = command
+        .arg0(name)
+        .args(process.arguments.iter().skip(1))
+        .env_clear()
+        .envs(environment)
+        .current_dir(&process.directory)
+        .stdin(Stdio::null())
+        .stdout(stdout)
+        .stderr(stderr)
+        .process_group(0)
+        .spawn()
+        .map_err(failed)?;
+    // The handle is not kept: `reap` takes note of every child, adopted ones too.
+    Ok(Pid::from_child(&child))
+}
+
+fn outputs(process: &Process) -> io::Result<(File, File)> {
+    let open = |path: &str| fs::OpenOptions::new().append(true).create(true).open(path);
+    let stdout = open(&process.stdout)?;
+    let stderr = if process.stderr == process.stdout {
+        stdout.try_clone()?
+    } else {
+        open(&process.stderr)?
+    };
+    Ok((stdout, stderr))
+}
+
+/// The program as a shell would find it: in PATH, or by its path if it has a slash.
+fn find(name: &str, environment: &BTreeMap<String, String>, directory: &str) -> Option<PathBuf> {
+    if name.is_empty() {
+        return None;
+    }
+    if name.contains('/') {
+        return Some(Path::new(directory).join(name));
+    }
+    let path = environment.get("PATH").map_or("", String::as_str);
+    path.split(':')
+        .map(|entry| Path::new(directory).join(entry).join(name))
+        .find(|candidate| {
+            fs::metadata(candidate).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+        })
+}
+
+fn not_started(exit_code: i32, process: &Process, why: &str) -> NotStarted {
+    let message = format!("{} could not be started: {why}.", process.name);
+    NotStarted {
+        error: BatchAiError {
+            code: START_FAILED.to_owned(),
+            message,
+            details: vec![("process".to_owned(), process.name.clone())],
+        },
+        exit_code,
+    }
+}
+
+/// Takes note of all children that have ended, with their exit codes as a shell says them.
+pub fn reap() -> Vec<(Pid, i32)> {
+    let mut ended = Vec::new();
+    while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
+        let code = status
+            .exit_status()
+            .or(status.terminating_signal().map(|n| 128 + n));
+        ended.extend(code.map(|code| (pid, code)));
+    }
+    ended
+}
