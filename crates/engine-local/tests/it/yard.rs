@@ -160,6 +160,12 @@ impl Yard {
         seen.clone()
     }
 
+    /// What was observed before does not count any more.
+    pub fn look_afresh(&self) {
+        self.seen();
+        self.seen.lock().unwrap().clear();
+    }
+
     pub fn until_node(&self, node: Uid, wanted: &NodeSeen) {
         let wanted = Observation::Node {
             node,
