@@ -224,6 +224,7 @@ async fn a_kept_connection_that_was_closed_is_replaced() {
                     .await
                     .unwrap();
             }
+            may_close.recv().await;
             drop(stream);
             closed.send(()).unwrap();
         }
