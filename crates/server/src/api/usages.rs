@@ -21,7 +21,8 @@ pub fn list(app: &App, call: &Call) -> Result<Reply, ApiError> {
     let mut cores: BTreeMap<(VmPriorityKey, &str), u32> = BTreeMap::new();
     for use_ in &nodes {
         if let Some(size) = app.settings.vm_size(&use_.vm_size) {
-            *cores.entry((key(use_.priority), &size.family)).or_default() += size.cores * use_.nodes;
+            *cores.entry((key(use_.priority), &size.family)).or_default() +=
+                size.cores.saturating_mul(use_.nodes);
         }
     }
     let quotas = &app.settings.quotas;
