@@ -118,10 +118,12 @@ class Server:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.process = None
+        self.begins = 0  # where the log of the last start begins
 
     def start(self, wait=True):
         command = [binary(), "serve", "--listen", f"127.0.0.1:{self.port}", "--data", str(self.data)]
         with open(self.log, "ab") as log:
+            self.begins = log.tell()
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=own_environment()
             )
@@ -137,8 +139,9 @@ class Server:
         poll_until("the server is ready", ready)
 
     def kill(self):
+        """SIGKILL; the server must have been alive to be killed."""
         self.process.kill()
-        self.process.wait(PATIENCE)
+        assert self.process.wait(PATIENCE) == -signal.SIGKILL, self.log.read_text()[-4000:]
 
     def terminate(self):
         """SIGTERM: a clean end that leaves nodes and jobs running."""
@@ -157,13 +160,20 @@ class Server:
         self.process.wait(PATIENCE)
         assert self.left() == {}, "processes are left"
 
+    def was_ready(self):
+        """Whether the last start got so far."""
+        with open(self.log, "rb") as log:
+            log.seek(self.begins)
+            return b"listening on " in log.read()
+
     def left(self):
         return processes(str(self.data))
 
     def clear(self):
         """Ends what is left after a test that failed."""
         if self.process is not None and self.process.poll() is None:
-            self.kill()
+            self.process.kill()
+            self.process.wait(PATIENCE)
         for _ in range(100):
             left = self.left()
             if not left:

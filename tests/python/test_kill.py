@@ -7,7 +7,7 @@ import time
 
 import requests
 from azure.mgmt.batchai import models
-from harness import PATIENCE, kill_by_number, long_sleep, poll_until, processes, running
+from harness import PATIENCE, Server, kill_by_number, long_sleep, poll_until, processes, running
 from msrest.exceptions import ClientRequestError
 from yards import ROOT, Yard, codes, gate, manual
 
@@ -117,7 +117,7 @@ def test_the_server_is_killed_twenty_times_while_a_hundred_jobs_run(own_server, 
     # Each kill comes once so many jobs are through, and a moment later; the last ones before the line is empty.
     moments = sorted((dice.randrange(0, JOBS - 8), dice.uniform(0, 0.25)) for _ in range(KILLS))
     print(f"seed {SEED}, kills (jobs through, seconds later): {moments}")
-    begun, downs = time.monotonic(), []
+    begun, downs, ready = time.monotonic(), [], 0
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         submitting = pool.submit(submit_all, yard, bodies)
         for through, later in moments:
@@ -125,12 +125,14 @@ def test_the_server_is_killed_twenty_times_while_a_hundred_jobs_run(own_server, 
             time.sleep(later)  # the random moment itself
             server.kill()
             downs.append(ledger.said("stop"))
+            ready += server.was_ready()
             # Not waited for: the next kill may come while it starts.
             server.start(wait=False)
         server.wait_ready()
         acknowledged = submitting.result(PATIENCE)
     assert acknowledged == names
     assert downs[-1] < JOBS, "all was over before the last kill"
+    assert ready >= KILLS // 4, f"only {ready} kills hit a server that was ready"
     yard.client = Yard(server).client
     jobs = poll_until("all jobs are over", lambda: all_over(yard), 120)
     took = time.monotonic() - begun
@@ -145,8 +147,8 @@ def test_the_server_is_killed_twenty_times_while_a_hundred_jobs_run(own_server, 
     cluster = yard.get_cluster(yard.cluster)
     assert cluster.current_node_count == NODES
     fact(
-        f"kill -9 of the server at {KILLS} moments (seed {SEED}) while {JOBS} jobs ran on {NODES} nodes: "
-        f"all succeeded, one attempt each, {took:.1f} s in all"
+        f"kill -9 of the server at {KILLS} moments (seed {SEED}), {ready} of them when it was ready, else while it "
+        f"started, while {JOBS} jobs ran on {NODES} nodes: all succeeded, one attempt each, {took:.1f} s in all"
     )
 
 
@@ -333,3 +335,45 @@ def test_nodes_stay_the_same_over_a_restart(own_server):
     assert yard.run("still-works", "echo hi").execution_state == "succeeded"
     yard.scale(yard.cluster, manual(0))
     yard.wait_idle(yard.cluster, 0)
+
+
+def test_a_deletion_goes_on_over_the_death_of_the_server(own_server):
+    yard, _ = yard_on(own_server, 1)
+    stubborn = long_sleep()
+    # It ignores SIGTERM, so its end takes the whole grace: time enough for the server to die meanwhile.
+    yard.submit("stubborn", f"trap '' TERM; {stubborn}; {stubborn}")
+    poll_until("the job works", lambda: running(stubborn) == 1)
+    deleting = yard.client.clusters.delete(yard.group, yard.workspace, yard.cluster)
+    own_server.kill()
+    assert running(stubborn) == 1, "the job was over before the server was killed"
+    own_server.start()
+    deleting.result(PATIENCE)
+    job = yard.get_job("stubborn")
+    assert (job.execution_state, codes(job)) == ("failed", ["JobTerminated"])
+    assert list(yard.client.clusters.list_by_workspace(yard.group, yard.workspace)) == []
+    assert running(stubborn) == 0
+
+
+def test_server_and_node_are_killed_together(own_server):
+    yard, ledger = yard_on(own_server, 1)
+    yard.put_job("both", parameters(yard, "both", f"{ROOT}/gate-both"))
+    poll_until("the first attempt runs", lambda: ledger.lines("both"))
+    node = node_process_of(own_server, "both")
+    own_server.kill()
+    kill_by_number(node)
+    own_server.start()
+    poll_until("the second attempt runs", lambda: len(ledger.lines("both")) == 2)
+    first, second = ledger.lines("both")
+    assert first[1] != second[1] and second[2] == "0"
+    yard.open_gate("both")
+    assert yard.wait_job("both").execution_state == "succeeded"
+    assert [line[0] for line in ledger.lines("both")] == ["start", "start", "stop"]
+
+
+def test_a_second_server_on_the_same_folder_is_refused(own_server):
+    yard, _ = yard_on(own_server, 0)
+    second = Server(own_server.data, own_server.log.with_name("second.log"))
+    second.start(wait=False)
+    assert second.process.wait(PATIENCE) not in (0, -9)
+    assert str(own_server.data) in second.log.read_text()
+    assert yard.get_cluster(yard.cluster).allocation_state == "steady"
