@@ -8,10 +8,10 @@ pub fn instant() -> Instant {
     Instant::now()
 }
 
-/// The time in names of things: `yyyymmddhhmmss`, UTC.
+/// The time in names of things: `yyyymmddhhmmss` and milliseconds, UTC. Two starts may share a second.
 #[expect(clippy::disallowed_methods, reason = "the commands' one wall clock")]
 pub fn stamp() -> String {
-    jiff::Timestamp::now().strftime("%Y%m%d%H%M%S").to_string()
+    jiff::Timestamp::now().strftime("%Y%m%d%H%M%S%3f").to_string()
 }
 
 /// 32 random hexadecimal digits.
