@@ -4,12 +4,13 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use tracing::{info, warn};
+use trainyard_domain::state::JobEvent;
 use trainyard_store::{Role, StoreError, Token};
 
 use crate::access;
 use crate::metrics::Metrics;
 use crate::ports::Ports;
-use crate::reconcile::{Pump, PumpError};
+use crate::reconcile::{self, Pump, PumpError};
 use crate::settings::Settings;
 
 /// How long the pump sleeps when nothing wakes it: timed looks and deadlines are kept this exactly.
@@ -77,6 +78,22 @@ impl App {
             Ok(())
         });
         Ok(write.wait().map_err(|error| error.flatten())?)
+    }
+
+    /// Gives every running job back to the line before all nodes are ended on purpose, so that this does not
+    /// count as the loss of a node. The pump must have ended.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn requeue_all(&self) -> Result<(), StoreError> {
+        let now = self.ports.clock.now_in_millis();
+        let write = self.ports.store.write(move |tx| -> Result<(), StoreError> {
+            for mut job in tx.all_jobs_on_nodes()? {
+                reconcile::apply_to_job(tx, &mut job, JobEvent::Requeue, now, 0)?;
+            }
+            Ok(())
+        });
+        write.wait().map_err(|error| error.flatten())
     }
 
     /// Has the pump look soon.

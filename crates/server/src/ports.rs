@@ -12,6 +12,12 @@ use uuid::Uuid;
 pub trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> Timestamp;
+
+    /// Now, to the millisecond: what is stored and shown is not finer.
+    fn now_in_millis(&self) -> Timestamp {
+        let now = self.now();
+        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+    }
 }
 
 /// Randomness.

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, ensure};
 use trainyard_store::{Store, db};
 
-use super::ports::{SystemClock, SystemRandom, monotonic};
+use super::ports::{SystemClock, monotonic};
 use super::{STORE, seal_key};
 use trainyard_server::Clock;
 
@@ -42,7 +42,7 @@ pub fn restore(from: &Path, data: &Path) -> anyhow::Result<()> {
     let store = Store::open(
         &path,
         &db::Settings::new(std::sync::Arc::new(monotonic())),
-        seal_key(data, &SystemRandom)?,
+        seal_key(data)?,
     )?;
     let raised = store.write(move |tx| tx.raise_floors(now)).wait();
     store.close();

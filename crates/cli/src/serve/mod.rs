@@ -75,7 +75,7 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
     let store = Store::open(
         &data.join(STORE),
         &DbSettings::new(Arc::new(monotonic())),
-        seal_key(&data, &random)?,
+        seal_key(&data)?,
     )?;
     let (subscription, link_key) = first_facts(&store, &random)?;
     let engine = LocalEngine::open(
@@ -166,6 +166,7 @@ impl House {
             .await?
             .map_err(|_| anyhow::anyhow!("the pump panicked"))?;
         if how == Ending::NodesToo {
+            self.app.requeue_all()?;
             let root = settings::engine_root(&self.data);
             let patience = Duration::from_secs(u64::from(self.grace)) + NODES_END;
             let nodes = tokio::task::spawn_blocking(move || end_all(&root, patience)).await??;
@@ -196,7 +197,7 @@ fn first_facts(store: &Store, random: &dyn Random) -> anyhow::Result<(String, [u
     Ok((subscription, key))
 }
 
-fn seal_key(data: &Path, _random: &dyn Random) -> anyhow::Result<SealKey> {
+fn seal_key(data: &Path) -> anyhow::Result<SealKey> {
     Ok(SealKey::load_or_create(
         &data.join(SEAL_KEY),
         trainyard_store::seal::system_random(),

@@ -393,10 +393,10 @@ impl JobStatus {
         }
         match after {
             AfterStop::Terminate => self.finish(now, None, vec![terminated()]),
-            AfterStop::Requeue => self.requeue(),
+            AfterStop::Requeue => self.requeue("The job is back in the line: its nodes were taken away."),
             AfterStop::Lost if self.losses < max_losses => {
                 self.losses += 1;
-                self.requeue();
+                self.requeue("The job is back in the line: a node of it was lost.");
             }
             AfterStop::Lost => {
                 self.losses += 1;
@@ -410,8 +410,9 @@ impl JobStatus {
         }
     }
 
-    fn requeue(&mut self) {
+    fn requeue(&mut self, why: &str) {
         self.phase = JobPhase::Queued;
+        self.waiting = Some(why.to_owned());
         self.placement = None;
     }
 

@@ -10,6 +10,7 @@ use trainyard_domain::name::Name;
 use trainyard_domain::resource_id::{ClusterPath, ResourceId, cluster_id, job_id};
 use trainyard_domain::spec::JobSpec;
 use trainyard_domain::state::{Cluster, Experiment, Job, JobEvent, JobStatus, Provisioning};
+use trainyard_sched::Reason;
 use trainyard_store::{Goal, NewJob, Snapshot, StoreError, Tx};
 use trainyard_wire::v2018_05_01 as wire;
 use uuid::Uuid;
@@ -76,7 +77,10 @@ pub async fn create(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
             .as_ref()
             .and_then(|setup| setup.mount_volumes.as_ref());
         let outputs = launch::outputs(&wish, mounts, &segment);
-        let status = JobStatus::new(segment, outputs, now);
+        let status = JobStatus {
+            waiting: Some(first_reason(&cluster, &wish)),
+            ..JobStatus::new(segment, outputs, now)
+        };
         let new = NewJob {
             experiment: &experiment,
             name: &name,
@@ -90,6 +94,20 @@ pub async fn create(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
         Ok(made)
     });
     Ok(reply(&made.await?))
+}
+
+/// Why a new job waits, until the planner says more.
+fn first_reason(cluster: &Cluster, wish: &JobSpec) -> String {
+    let (needed, possible) = (wish.node_count, cluster.spec.scale.most());
+    if needed > possible {
+        return Reason::TooLarge {
+            needed,
+            possible,
+            unusable: 0,
+        }
+        .to_string();
+    }
+    "The job waits its turn in the line of its cluster.".to_owned()
 }
 
 /// A PUT of an existing job: the same wish changes nothing, another one is a conflict. The cluster may be

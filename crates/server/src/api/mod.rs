@@ -29,9 +29,7 @@ use crate::ops;
 
 impl App {
     fn now(&self) -> Timestamp {
-        // What is stored and shown has milliseconds.
-        let now = self.ports.clock.now();
-        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+        self.ports.clock.now_in_millis()
     }
 
     /// Runs a change and has the reconcilers look at what came of it.

@@ -12,6 +12,9 @@ use trainyard_storage::{AccountName, Accounts, Kind, ShareName};
 
 use super::Pump;
 
+/// Exit code shown for a job whose volumes cannot be mounted (errors.md).
+const NOT_STARTED: i32 = -1;
+
 /// Something the engine is told. It may be told twice.
 pub enum Effect {
     /// The node is wanted.
@@ -103,7 +106,7 @@ impl Pump {
         match shares.check(plans) {
             Ok(plans) => self.ports.engine.ensure_launched(plans),
             Err(error) => {
-                let verdict = Verdict::NotStarted(error, None);
+                let verdict = Verdict::NotStarted(error, Some(NOT_STARTED));
                 self.seen
                     .extend(placement.nodes.iter().map(|node| Observation::Placement {
                         node: node.uid,

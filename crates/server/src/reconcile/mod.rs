@@ -102,7 +102,7 @@ impl Pump {
             };
             seen.extend(engine.observe().into_iter().filter(|o| !begun(o)));
         }
-        let now = self.now();
+        let now = self.ports.clock.now_in_millis();
         let decided = self.is_due(full, &seen, now).and_then(|due| {
             if !due {
                 return Ok(Decided::default());
@@ -129,11 +129,6 @@ impl Pump {
         self.ports
             .store
             .read(|s| Ok(s.next_look()?.is_some_and(|due| due <= now) || s.deletions_are_due()?))
-    }
-
-    fn now(&self) -> Timestamp {
-        let now = self.ports.clock.now();
-        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
     }
 }
 
