@@ -88,6 +88,8 @@ impl Attempt {
                 attempt.end(Verdict::NotStarted(error, Some(-1)), now, around);
             }
         }
+        // What the job before left is deleted while this one runs already.
+        place::empty_trash(around.trash);
         attempt
     }
 
@@ -142,7 +144,6 @@ impl Attempt {
     fn make_room(&self, around: &Surroundings) -> Result<(), BatchAiError> {
         let plan = &self.plan;
         let _ = place::discard(Path::new(&plan.job_directory), around.trash);
-        place::empty_trash(around.trash);
         place::make_all(std::slice::from_ref(&plan.job_directory))?;
         place::mount_all(&plan.mounts)?;
         place::mount_all(std::slice::from_ref(&plan.shared_directory))?;

@@ -28,8 +28,8 @@ impl Signals {
         let terminate = Arc::new(AtomicBool::new(false));
         flag::register(SIGTERM, Arc::clone(&terminate))?;
         for signal in ignored() {
-            let handled = signal_hook::consts::FORBIDDEN.contains(&signal);
-            if !handled && let Err(error) = flag::register(signal, Arc::new(AtomicBool::new(false))) {
+            let forbidden = signal_hook::consts::FORBIDDEN.contains(&signal);
+            if !forbidden && let Err(error) = flag::register(signal, Arc::new(AtomicBool::new(false))) {
                 eprintln!("signal {signal} stays ignored in jobs: {error}");
             }
         }

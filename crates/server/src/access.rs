@@ -85,7 +85,8 @@ pub fn place(parameters: &Parameters) -> String {
     ] {
         if parameters.has(name) {
             place.push_str(before);
-            place.push_str(&parameters.get(name).to_ascii_lowercase());
+            // A slash that came in encoded makes no deeper place.
+            place.push_str(&parameters.get(name).to_ascii_lowercase().replace('/', "%2f"));
         }
     }
     if place.is_empty() { "/".to_owned() } else { place }

@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use trainyard_domain::invalid::Invalid;
+use trainyard_storage::LinkError;
 use trainyard_store::StoreError;
 use trainyard_store::db::{Error as DbError, WriteError};
 use trainyard_wire::{BadBody, BadCode};
@@ -57,6 +58,9 @@ pub enum ApiError {
         /// Where.
         scope: String,
     },
+    /// A signed link that is over, or not one of ours.
+    #[error("the link does not hold")]
+    Link(#[source] LinkError),
     /// No such subscription.
     #[error("there is no such subscription")]
     NoSubscription {
@@ -262,6 +266,17 @@ impl ApiError {
                 StatusCode::FORBIDDEN,
                 "AuthorizationFailed",
                 format!("'{caller}' may not perform '{action}' over '{scope}'. Ask an owner for a token that may."),
+            ),
+            ApiError::Link(error) => shown(
+                StatusCode::FORBIDDEN,
+                "AuthenticationFailed",
+                format!(
+                    "The link {}. List the output files again for a new one.",
+                    match error {
+                        LinkError::Expired => "has expired",
+                        LinkError::Malformed | LinkError::BadSignature => "is not valid",
+                    }
+                ),
             ),
             ApiError::NoSubscription { id } => {
                 shown(missing, "SubscriptionNotFound", format!("The subscription '{id}' could not be found."))

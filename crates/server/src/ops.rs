@@ -73,9 +73,9 @@ macro_rules! operations {
 operations! {
     Health "Health" GET "/healthz" Own Open "Trainyard/health/read";
     Metrics "Metrics" GET "/metrics" Own Read "Trainyard/metrics/read";
-    TokensList "Tokens_List" GET "/trainyard/tokens" Own Own "Trainyard/tokens/read";
+    TokensList "Tokens_List" GET "/trainyard/tokens" Own Known "Trainyard/tokens/read";
     TokensCreate "Tokens_Create" POST "/trainyard/tokens" Own Known "Trainyard/tokens/write";
-    TokensRevoke "Tokens_Revoke" DELETE "/trainyard/tokens/{tokenId}" Own Own "Trainyard/tokens/delete";
+    TokensRevoke "Tokens_Revoke" DELETE "/trainyard/tokens/{tokenId}" Own Known "Trainyard/tokens/delete";
     Stop "Server_Stop" POST "/trainyard/stop" Own Own "Trainyard/stop/action";
 
     OperationsList "Operations_List" GET "/providers/Microsoft.BatchAI/operations" BatchAi Known "Microsoft.BatchAI/operations/read";

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use trainyard_domain::name::SubscriptionId;
+use trainyard_domain::spec::VmPriority;
+use trainyard_store::CoresInUse;
 
 /// Settings of the service.
 #[derive(Debug, Clone)]
@@ -59,5 +61,33 @@ impl Settings {
     /// A size of the catalogue, compared without case.
     pub fn vm_size(&self, name: &str) -> Option<&VmSize> {
         self.vm_sizes.get(&name.to_ascii_uppercase())
+    }
+}
+
+impl Settings {
+    /// Cores of the nodes of one kind, of one family or of all.
+    pub(crate) fn cores_in_use(
+        &self,
+        nodes: &[CoresInUse],
+        priority: VmPriority,
+        family: Option<&str>,
+    ) -> u32 {
+        let of_kind = nodes.iter().filter(|used| used.priority == priority);
+        let sized = of_kind.filter_map(|used| Some((self.vm_size(&used.vm_size)?, used.nodes)));
+        let of_family = sized.filter(|(size, _)| family.is_none_or(|family| size.family == family));
+        of_family
+            .map(|(size, nodes)| size.cores.saturating_mul(nodes))
+            .fold(0, u32::saturating_add)
+    }
+}
+
+impl Quotas {
+    /// Limits of cores for one kind of nodes: of all of them, and of one family.
+    pub(crate) fn cores(&self, priority: VmPriority, family: &str) -> (Option<u32>, Option<u32>) {
+        let own = self.family_cores.get(family).copied().unwrap_or_default();
+        match priority {
+            VmPriority::Dedicated => (self.dedicated_cores, own.0),
+            VmPriority::LowPriority => (self.low_priority_cores, own.1),
+        }
     }
 }

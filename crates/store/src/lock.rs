@@ -112,7 +112,11 @@ pub fn holder(folder: &Path) -> Result<Option<u32>, LockError> {
     }
 }
 
-/// Whether the lock was had within a few tries.
+/// Whether the lock was had within a few tries: somebody who only asks who holds it has it for a moment.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an advisory lock has no event to wait for"
+)]
 fn try_lock(file: &File, operation: FlockOperation) -> io::Result<bool> {
     for attempt in 0..TRIES {
         match flock(file, operation) {

@@ -22,6 +22,10 @@ use crate::files::Draft;
 pub type RandomBytes = Arc<dyn Fn(&mut [u8]) -> io::Result<()> + Send + Sync>;
 
 /// Randomness of the operating system.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is where the system's randomness comes in"
+)]
 pub fn system_random() -> RandomBytes {
     Arc::new(|buffer| getrandom::fill(buffer).map_err(io::Error::from))
 }

@@ -113,32 +113,27 @@ async fn submit(
     .await
 }
 
-/// Waits for every job's end; how many failed.
-async fn await_ends(load: Load, client: &Arc<Client>, experiment: &ExperimentPath) -> anyhow::Result<u32> {
-    let ends = in_parallel(load, |index| {
-        let client = client.clone();
+/// Waits for every job's end, one after the other, so that asking costs the server little; how many failed.
+async fn await_ends(load: Load, client: &Client, experiment: &ExperimentPath) -> anyhow::Result<u32> {
+    let mut failed = 0;
+    for index in 0..load.jobs {
         let path = experiment.job(&job_name(index));
-        async move {
-            let end = async {
-                loop {
-                    let state = client.get_job(&path).await?.state;
-                    if state.is_final() {
-                        return anyhow::Ok(state);
-                    }
-                    tokio::time::sleep(LOOK).await;
+        let end = async {
+            loop {
+                let state = client.get_job(&path).await?.state;
+                if state.is_final() {
+                    return anyhow::Ok(state);
                 }
-            };
-            let end = tokio::time::timeout(JOB_PATIENCE, end).await;
-            end.with_context(|| format!("job {} has not ended in time", path.job))
-                .flatten()
-        }
-    })
-    .await?;
-    let failed = ends
-        .into_iter()
-        .filter(|state| *state != State::Succeeded)
-        .count();
-    Ok(u32::try_from(failed).unwrap_or(u32::MAX))
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        let end = tokio::time::timeout(JOB_PATIENCE, end).await;
+        let state = end
+            .with_context(|| format!("job {} has not ended in time", path.job))
+            .flatten()?;
+        failed += u32::from(state != State::Succeeded);
+    }
+    Ok(failed)
 }
 
 /// Does one thing for each job, as many at a time as there are connections, in order.

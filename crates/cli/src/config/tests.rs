@@ -162,7 +162,7 @@ fn wrong_values_are_named() {
     assert!(said.contains("TRAINYARD_LSTEN"), "{said}");
     let said = Place::new(&[("TRAINYARD_LOCAL_GRACE_SECONDS", "soon")]).refusal(&[]);
     assert!(
-        said.contains("TRAINYARD_GRACE_SECONDS is \"soon\": a whole number"),
+        said.contains("TRAINYARD_LOCAL_GRACE_SECONDS is \"soon\": a whole number"),
         "{said}"
     );
     let said = Place::new(&[("TRAINYARD_LOG_LEVEL", "loud")]).refusal(&[]);

@@ -1,8 +1,5 @@
 //! The show: one job of two ranks, from nothing to its output.
 
-#[cfg(test)]
-mod tests;
-
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -264,3 +261,6 @@ async fn print_output(client: &Client, job: &JobPath) -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

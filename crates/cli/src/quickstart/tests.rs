@@ -1,5 +1,6 @@
 //! The ranks for real, as two plain processes with variables set by hand.
 
+use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
@@ -42,15 +43,23 @@ fn ranks_talk_over_their_own_addresses() {
         .local_addr()
         .unwrap()
         .port();
-    // Rank 1 first: it has to wait for rank 0.
-    let Some(second) = rank(1, port) else {
+    let Some(mut second) = rank(1, port) else {
         println!("left out: python3 is not here");
         return;
     };
+    // Rank 1 first: once it has said its line it tries to connect, and has to try again.
+    let mut lines = BufReader::new(second.stdout.take().unwrap());
+    let mut line = String::new();
+    lines.read_line(&mut line).unwrap();
     std::thread::scope(|scope| {
-        let second = scope.spawn(|| output(second));
+        let rest = scope.spawn(|| {
+            let mut text = line;
+            lines.read_to_string(&mut text).unwrap();
+            output(second);
+            text
+        });
         let first = output(rank(0, port).unwrap());
-        let second = second.join().unwrap();
+        let second = rest.join().unwrap();
         assert!(
             first.contains("rank 1 sent") && first.contains("from 127.0.0.3"),
             "{first}"

@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::serve::ListenerExt;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinSet;
 use trainyard_client::{Client, ClientError, Endpoint, Limits, State as JobState, WorkspacePath};
@@ -202,6 +203,38 @@ async fn keeps_connections_and_replaces_closed_ones() {
     client.get("/closing").await.unwrap();
     client.put("/echo", None).await.unwrap();
     assert_eq!(server.seen.connections.load(Ordering::SeqCst), 2);
+}
+
+/// A server that closes each connection while it is idle: nothing of the next call was sent, so it goes on anew.
+#[tokio::test]
+async fn a_kept_connection_that_was_closed_is_replaced() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (close, mut may_close) = tokio::sync::mpsc::unbounded_channel();
+    let (closed, mut is_closed) = tokio::sync::mpsc::unbounded_channel();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4096];
+            let got = stream.read(&mut request).await.unwrap();
+            if got > 0 {
+                stream
+                    .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+                    .await
+                    .unwrap();
+            }
+            may_close.recv().await;
+            drop(stream);
+            closed.send(()).unwrap();
+        }
+    });
+    let client = Client::new(Endpoint::from_url(&url).unwrap(), "t").unwrap();
+    for _ in 0..20 {
+        client.get("/x").await.unwrap();
+        close.send(()).unwrap();
+        is_closed.recv().await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -9,6 +9,10 @@ use crate::yard::{Yard, id, lives, process};
 const DAEMON: &str = "(setsid bash -c '(trap \"\" TERM; echo $BASHPID > $OUT/daemon; while :; do sleep 1; done) & ' &) ; \
                       until [ -s $OUT/daemon ]; do sleep 0.01; done;";
 
+/// The same without a trace of where it came from in its environment.
+const NAMELESS_DAEMON: &str = "(setsid env -i OUT=$OUT PATH=$PATH bash -c 'echo $$ > $OUT/daemon; while :; do sleep 1; done' &) ; \
+                               until [ -s $OUT/daemon ]; do sleep 0.01; done;";
+
 #[test]
 fn a_stopped_job_may_tidy_up() {
     let yard = Yard::new();
@@ -37,14 +41,16 @@ fn a_job_that_ignores_sigterm_is_killed_after_its_grace() {
 
 #[test]
 fn a_daemon_does_not_outlive_its_job() {
-    for yard in [Yard::new(), Yard::without_cgroups()] {
-        daemon_ends(&yard);
+    for script in [DAEMON, NAMELESS_DAEMON] {
+        for yard in [Yard::new(), Yard::without_cgroups()] {
+            daemon_ends(&yard, script);
+        }
     }
 }
 
-fn daemon_ends(yard: &Yard) {
+fn daemon_ends(yard: &Yard, script: &str) {
     let node = yard.node(1);
-    let mut plan = yard.plan(id(1), node, DAEMON);
+    let mut plan = yard.plan(id(1), node, script);
     plan.grace_seconds = 0;
     yard.launch(node, plan);
     let daemon = yard.line(id(1), node, "daemon");
@@ -109,14 +115,14 @@ fn a_job_that_runs_too_long_is_ended() {
 
 #[test]
 fn a_killed_node_leaves_nothing_running() {
-    for yard in [Yard::new(), Yard::without_cgroups()] {
-        killed_node(&yard);
-    }
+    killed_node(&Yard::new(), DAEMON);
+    killed_node(&Yard::new(), NAMELESS_DAEMON);
+    killed_node(&Yard::without_cgroups(), DAEMON);
 }
 
-fn killed_node(yard: &Yard) {
+fn killed_node(yard: &Yard, daemon: &str) {
     let node = yard.node(1);
-    let script = format!("{DAEMON} echo $$ > $OUT/pid; sleep 1000");
+    let script = format!("{daemon} echo $$ > $OUT/pid; sleep 1000");
     yard.launch(node, yard.plan(id(1), node, &script));
     let pid = yard.line(id(1), node, "pid");
     let daemon = yard.line(id(1), node, "daemon");

@@ -92,7 +92,7 @@ fn process_is_clean(yard: &Yard) {
     assert_eq!(names, wanted);
     assert_eq!(yard.read(id(1), node, "umask"), "0022\n");
     let signals = yard.read(id(1), node, "signals");
-    // Signals 32 and 33 belong to the C library, which lets nobody change them.
+    // Signals 32 and 33 belong to the C library, which ignores them in what it starts.
     let own = 1 << 31 | 1 << 32;
     for mask in signals
         .lines()

@@ -93,6 +93,7 @@ fn another_boot_means_that_nodes_are_lost_and_their_pids_are_others() {
         yard.open();
         yard.until_node(node, &NodeSeen::Gone);
         yard.close();
+        yard.look_afresh();
     }
     files::write(&yard.folder(node).status(), &honest).unwrap();
 }

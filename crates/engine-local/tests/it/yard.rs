@@ -125,13 +125,19 @@ impl Yard {
         files::read(&self.folder(node).status()).unwrap()
     }
 
-    /// Waits until the engine rings, at most a moment.
-    pub fn wait_for_bell(&self) {
+    /// How often the engine has rung.
+    pub fn rings(&self) -> u64 {
+        *self.bell.0.lock().unwrap()
+    }
+
+    /// Waits until the engine rings once more than `heard`, at most a moment: files change without a ring.
+    pub fn wait_for_ring(&self, heard: u64) {
         let rings = self.bell.0.lock().unwrap();
+        let moment = Duration::from_millis(20);
         let _unused = self
             .bell
             .1
-            .wait_timeout(rings, Duration::from_millis(20))
+            .wait_timeout_while(rings, moment, |rings| *rings == heard)
             .unwrap();
     }
 
@@ -139,6 +145,7 @@ impl Yard {
     pub fn until<T>(&self, what: &str, look: impl Fn() -> Option<T>) -> T {
         let deadline = since_boot() + PATIENCE;
         loop {
+            let heard = self.rings();
             if let Some(found) = look() {
                 return found;
             }
@@ -147,7 +154,7 @@ impl Yard {
                 "waited too long until {what}; seen: {:?}",
                 self.seen()
             );
-            self.wait_for_bell();
+            self.wait_for_ring(heard);
         }
     }
 
@@ -158,6 +165,12 @@ impl Yard {
             seen.extend(engine.observe());
         }
         seen.clone()
+    }
+
+    /// What was observed before does not count any more.
+    pub fn look_afresh(&self) {
+        self.seen();
+        self.seen.lock().unwrap().clear();
     }
 
     pub fn until_node(&self, node: Uid, wanted: &NodeSeen) {

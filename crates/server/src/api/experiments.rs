@@ -8,7 +8,8 @@ use trainyard_store::{Goal, Tx};
 use trainyard_wire::v2018_05_01 as wire;
 
 use super::{
-    CallLinks, Outcome, absent_is_none, etag, experiment_of, list as list_reply, standing, workspace_of,
+    CallLinks, Outcome, absent_is_none, etag, experiment_of, list as list_reply, standing,
+    standing_workspace, workspace_of,
 };
 use crate::App;
 use crate::arm_error::{ApiError, Kind};
@@ -43,8 +44,7 @@ pub async fn create(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
     wire::experiment_create(&call.body)?;
     let now = app.now();
     let made = app.write(move |tx| {
-        let workspace = workspace_of(tx, &path.group, &path.workspace)?;
-        standing(Kind::Workspace, &workspace.meta.name, workspace.meta.provisioning)?;
+        let workspace = standing_workspace(tx, &path.group, &path.workspace)?;
         let found = tx.experiment(workspace.meta.uid, &path.experiment)?;
         call.preconditions()
             .check(etag(found.as_ref().map(|e| &e.meta)).as_deref())?;

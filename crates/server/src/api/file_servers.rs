@@ -9,7 +9,8 @@ use trainyard_store::Snapshot;
 use trainyard_wire::v2018_05_01 as wire;
 
 use super::{
-    CallLinks, Outcome, WorkspacePath, absent_is_none, etag, list as list_reply, standing, workspace_of,
+    CallLinks, Outcome, WorkspacePath, absent_is_none, etag, list as list_reply, standing,
+    standing_workspace, workspace_of,
 };
 use crate::App;
 use crate::arm_error::{ApiError, Kind};
@@ -52,8 +53,7 @@ pub async fn create(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
     super::clusters::check_vm_size(app, &wish.vm_size)?;
     let now = app.now();
     let made = app.write(move |tx| {
-        let workspace = workspace_of(tx, &path.group, &path.workspace)?;
-        standing(Kind::Workspace, &workspace.meta.name, workspace.meta.provisioning)?;
+        let workspace = standing_workspace(tx, &path.group, &path.workspace)?;
         let found = tx.file_server(workspace.meta.uid, &name)?;
         call.preconditions()
             .check(etag(found.as_ref().map(|f| &f.meta)).as_deref())?;

@@ -15,8 +15,7 @@ use trainyard_domain::name::excerpt;
 use trainyard_domain::state::{Job, OutputPlace, ShareKind};
 use trainyard_storage::ranges::{self, RangeAnswer};
 use trainyard_storage::{
-    AccountName, EntryKind, Kind as StorageKind, LinkError, Page, Place, RelativePath, ShareName,
-    StorageError,
+    AccountName, EntryKind, Kind as StorageKind, Page, Place, RelativePath, ShareName, StorageError,
 };
 use trainyard_wire::v2018_05_01 as wire;
 
@@ -156,20 +155,7 @@ pub fn download(app: &App, parts: &Parts) -> Result<Reply, ApiError> {
         .ports
         .link_key
         .verify(parts.uri.path(), query, app.now())
-        .map_err(|error| {
-            let action = "Microsoft.BatchAI/workspaces/experiments/jobs/listoutputfiles/action";
-            let scope = match error {
-                LinkError::Expired => "an expired link; list the files again".to_owned(),
-                LinkError::Malformed | LinkError::BadSignature => {
-                    "a link that is not valid; list the files again".to_owned()
-                }
-            };
-            ApiError::Forbidden {
-                caller: "the holder of the link".to_owned(),
-                action,
-                scope,
-            }
-        })?;
+        .map_err(ApiError::Link)?;
     let file = app.ports.accounts.open(&place).map_err(|e| storage(e, "path"))?;
     let range = parts
         .headers

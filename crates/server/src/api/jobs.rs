@@ -9,14 +9,14 @@ use trainyard_domain::launch;
 use trainyard_domain::name::Name;
 use trainyard_domain::resource_id::{ClusterPath, ResourceId, cluster_id, job_id};
 use trainyard_domain::spec::JobSpec;
-use trainyard_domain::state::{Cluster, Job, JobEvent, JobStatus, Provisioning};
+use trainyard_domain::state::{Cluster, Experiment, Job, JobEvent, JobStatus, Provisioning};
 use trainyard_store::{Goal, NewJob, Snapshot, StoreError, Tx};
 use trainyard_wire::v2018_05_01 as wire;
 use uuid::Uuid;
 
 use super::{
     CallLinks, ExperimentPath, Outcome, absent_is_none, etag, experiment_of, group_of, list as list_reply,
-    standing, workspace_of,
+    standing, standing_workspace, workspace_of,
 };
 use crate::App;
 use crate::arm_error::{ApiError, Kind};
@@ -55,9 +55,8 @@ pub async fn create(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
     let wish = wire::job_create(&call.body)?;
     let (now, random) = (app.now(), app.ports.random.uuid());
     let made = app.write(move |tx| {
+        standing_workspace(tx, &path.group, &path.workspace)?;
         let experiment = experiment_of(tx, &path)?;
-        let workspace = workspace_of(tx, &path.group, &path.workspace)?;
-        standing(Kind::Workspace, &workspace.meta.name, workspace.meta.provisioning)?;
         standing(
             Kind::Experiment,
             &experiment.meta.name,
@@ -70,7 +69,7 @@ pub async fn create(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
             return same_job(tx, found, wish);
         }
         let (cluster, wish) = cluster_of(tx, &call, wish)?;
-        let segment = output_segment(&path, &experiment.meta.name, &name, random);
+        let segment = output_segment(&experiment, &name, random);
         let mounts = cluster
             .spec
             .node_setup
@@ -141,25 +140,34 @@ fn cluster_of(tx: &Tx<'_>, call: &Call, wish: JobSpec) -> Result<(Cluster, JobSp
         trainyard_domain::resource_id::workspace_id(&path.scope, &path.workspace).to_ascii_lowercase();
     call.caller.check(Access::Write, &scope, call.operation.action)?;
     let found = group_of(tx, &path.scope).and_then(|_| {
-        let workspace = workspace_of(tx, &path.scope, &path.workspace)?;
+        let workspace = standing_workspace(tx, &path.scope, &path.workspace)?;
         tx.cluster(workspace.meta.uid, &path.name)?.ok_or_else(missing)
     });
     let cluster = absent_is_none(found)?.ok_or_else(missing)?;
     standing(Kind::Cluster, &cluster.meta.name, cluster.meta.provisioning)?;
-    // Written as given, compared without case: the tail of the path is the user's own spelling.
+    let printed = ClusterPath {
+        scope: cluster.scope.clone(),
+        workspace: cluster.workspace.clone(),
+        name: cluster.meta.name.clone(),
+    };
     let wish = JobSpec {
-        cluster: canonical(&path)?,
+        cluster: canonical(&printed)?,
         ..wish
     };
     Ok((cluster, wish))
 }
 
-fn output_segment(path: &ExperimentPath, experiment: &Name, job: &Name, random: Uuid) -> String {
+fn output_segment(experiment: &Experiment, job: &Name, random: Uuid) -> String {
+    let Experiment {
+        meta,
+        scope,
+        workspace,
+    } = experiment;
     format!(
-        "{}/{}/workspaces/{}/experiments/{experiment}/jobs/{job}/{random}",
-        path.group.subscription,
-        path.group.group.key(),
-        path.workspace
+        "{}/{}/workspaces/{workspace}/experiments/{}/jobs/{job}/{random}",
+        scope.subscription,
+        scope.group.key(),
+        meta.name
     )
 }
 

@@ -112,6 +112,16 @@ fn workspace_of(s: &Snapshot<'_>, path: &GroupPath, name: &Name) -> Result<Works
         .ok_or_else(|| ApiError::not_found(Kind::Workspace, name))
 }
 
+/// The workspace of a path, if something can be put into it: neither it nor its group is being deleted. A
+/// workspace hears of its group's deletion a little later, so both are asked.
+fn standing_workspace(s: &Snapshot<'_>, path: &GroupPath, name: &Name) -> Result<Workspace, ApiError> {
+    let group = group_of(s, path)?;
+    standing(Kind::Group, &group.path.group, group.provisioning)?;
+    let workspace = workspace_of(s, path, name)?;
+    standing(Kind::Workspace, &workspace.meta.name, workspace.meta.provisioning)?;
+    Ok(workspace)
+}
+
 /// The experiment of a path, or the error that it is not there.
 fn experiment_of(s: &Snapshot<'_>, path: &ExperimentPath) -> Result<Experiment, ApiError> {
     let workspace = workspace_of(s, &path.group, &path.workspace)?;

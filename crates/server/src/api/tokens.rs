@@ -43,10 +43,11 @@ fn show(token: &Token) -> Value {
     })
 }
 
-/// Tokens_List.
-pub fn list(app: &App, _call: &Call) -> Result<Reply, ApiError> {
+/// Tokens_List: those at, or below, what the caller owns.
+pub fn list(app: &App, call: &Call) -> Result<Reply, ApiError> {
     let tokens = app.read(|s| Ok(s.tokens()?))?;
-    Ok(list_reply(tokens.iter().map(show).collect(), None))
+    let own = |token: &&Token| call.caller.may(Access::Own, &token.scope);
+    Ok(list_reply(tokens.iter().filter(own).map(show).collect(), None))
 }
 
 /// Tokens_Create: an owner gives rights at, or below, its own scope.
@@ -139,7 +140,7 @@ fn scope(app: &App, text: &str) -> Result<String, ApiError> {
     }
 }
 
-/// Tokens_Revoke: at once.
+/// Tokens_Revoke: at once, by an owner of its scope.
 pub async fn revoke(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
     let id = call.parameters.get("tokenId").to_owned();
     let now = app.now();

@@ -36,34 +36,22 @@ pub fn list(app: &App, call: &Call) -> Result<Reply, ApiError> {
 
 /// The rows of one kind of nodes: all cores, then those of each family.
 fn cores(settings: &Settings, nodes: &[CoresInUse], priority: VmPriority) -> Vec<wire::UsageRow> {
-    let quotas = &settings.quotas;
-    let (word, words, limit) = match priority {
-        VmPriority::Dedicated => ("Dedicated", "Dedicated", quotas.dedicated_cores),
-        VmPriority::LowPriority => ("LowPriority", "Low Priority", quotas.low_priority_cores),
+    let (word, words) = match priority {
+        VmPriority::Dedicated => ("Dedicated", "Dedicated"),
+        VmPriority::LowPriority => ("LowPriority", "Low Priority"),
     };
-    let in_use = |family: Option<&str>| {
-        let of_kind = nodes.iter().filter(|n| n.priority == priority);
-        let sized = of_kind.filter_map(|n| Some((settings.vm_size(&n.vm_size)?, n.nodes)));
-        sized
-            .filter(|(size, _)| family.is_none_or(|f| size.family == f))
-            .map(|(size, n)| size.cores * n)
-            .sum()
+    let family_row = |family: &String| {
+        let (all, own) = settings.quotas.cores(priority, family);
+        let name = |word| format!("{family} Cluster {word} vCPUs");
+        let used = settings.cores_in_use(nodes, priority, Some(family));
+        row(&name(word), &name(words), used, own.or(all))
     };
     let total = row(
         &format!("Total Cluster {word} Regional vCPUs"),
         &format!("Total Cluster {words} Regional vCPUs"),
-        in_use(None),
-        limit,
+        settings.cores_in_use(nodes, priority, None),
+        settings.quotas.cores(priority, "").0,
     );
-    let family_row = |family: &String| {
-        let own = quotas.family_cores.get(family);
-        let own = own.and_then(|(dedicated, low)| match priority {
-            VmPriority::Dedicated => *dedicated,
-            VmPriority::LowPriority => *low,
-        });
-        let name = |word| format!("{family} Cluster {word} vCPUs");
-        row(&name(word), &name(words), in_use(Some(family)), own.or(limit))
-    };
     std::iter::once(total)
         .chain(settings.families.iter().map(family_row))
         .collect()

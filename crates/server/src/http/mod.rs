@@ -190,7 +190,7 @@ fn segments(path: &str) -> Result<Vec<String>, ApiError> {
         .map(|segment| {
             let decoded = percent_decode_str(segment).decode_utf8();
             decoded.map(|s| s.into_owned()).map_err(|_| ApiError::NoRoute {
-                path: path.to_owned(),
+                path: trainyard_domain::name::excerpt(path),
             })
         })
         .collect()
@@ -211,14 +211,17 @@ fn route(
             let provider = segments
                 .iter()
                 .position(|s| s.eq_ignore_ascii_case("Microsoft.BatchAI"));
-            let Some(kind) = provider.and_then(|i| segments.get(i + 1)) else {
+            let kind: Vec<&str> = provider
+                .map(|at| segments[at + 1..].iter().step_by(2).map(String::as_str).collect())
+                .unwrap_or_default();
+            if kind.is_empty() {
                 return Err(ApiError::NoRoute {
                     path: trainyard_domain::name::excerpt(path),
                 });
-            };
+            }
             check_version(Versions::BatchAi, query)?;
             Err(ApiError::NoType {
-                kind: trainyard_domain::name::excerpt(kind),
+                kind: trainyard_domain::name::excerpt(&kind.join("/")),
             })
         }
     }

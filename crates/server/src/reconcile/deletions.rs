@@ -99,6 +99,8 @@ impl Round {
         if nodes.is_empty() && !tx.cluster_has_open_jobs(uid)? {
             tx.remove_cluster(uid)?;
             tx.close_operations_of_deleted(uid, self.now)?;
+            // Its workspace may have waited for this.
+            decided.again = true;
         }
         Ok(())
     }

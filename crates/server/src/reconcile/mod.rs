@@ -13,7 +13,7 @@ mod observations;
 
 use jiff::Timestamp;
 use trainyard_domain::state::BatchAiError;
-use trainyard_engine::{Capacity, Observation};
+use trainyard_engine::{Capacity, Observation, PlacementSeen};
 use trainyard_store::{StoreError, Tx};
 
 pub use effects::Effect;
@@ -87,11 +87,21 @@ impl Pump {
         let full = std::mem::take(&mut self.full_next) || full;
         let mut seen = std::mem::take(&mut self.seen);
         let engine = &self.ports.engine;
-        seen.extend(if full {
-            engine.observe_all()
+        if full {
+            seen.extend(engine.observe_all());
         } else {
-            engine.observe()
-        });
+            // That an attempt has begun changes nothing that is stored; not to write it saves a commit.
+            let begun = |o: &Observation| {
+                matches!(
+                    o,
+                    Observation::Placement {
+                        seen: PlacementSeen::Active,
+                        ..
+                    }
+                )
+            };
+            seen.extend(engine.observe().into_iter().filter(|o| !begun(o)));
+        }
         let now = self.now();
         let decided = self.is_due(full, &seen, now).and_then(|due| {
             if !due {

@@ -73,7 +73,14 @@ impl Round {
 
     /// A node is gone, wanted or not: the attempt on it is lost, its row goes.
     fn node_gone(&self, tx: &Tx<'_>, uid: Uid, decided: &mut Decided) -> Result<(), StoreError> {
-        let Some(node) = tx.node(uid)? else { return Ok(()) };
+        let Some(node) = tx.node(uid)? else {
+            // What a lost node has left on disk goes once; the engine answers that it is gone once more.
+            if self.full {
+                decided.effects.push(Effect::ReleaseNode(uid));
+            }
+            return Ok(());
+        };
+        decided.effects.push(Effect::ReleaseNode(uid));
         if node.status.leaving {
             info!(node = node.name, "the node has left");
         } else {

@@ -1,5 +1,10 @@
 //! What other processes do to a database: this test binary started again as a child that writes.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the test starts and kills a process of its own"
+)]
+
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};

@@ -1,5 +1,7 @@
 //! A small schema and what the tests do with it.
 
+#![expect(clippy::disallowed_methods, reason = "a test measures its own patience")]
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};

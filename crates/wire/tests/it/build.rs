@@ -170,6 +170,7 @@ pub fn job_of(spec: JobSpec, body: &Value) -> Job {
         .unwrap_or_default();
     let mut status = JobStatus::new(
         segment_text.to_owned(),
+        std::collections::BTreeMap::new(),
         time(body, "executionStateTransitionTime"),
     );
     status.phase = match properties["executionState"].as_str() {
