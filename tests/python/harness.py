@@ -75,17 +75,29 @@ def _link(pid, name):
         return b""
 
 
+EXITING = 0x4  # the kernel's PF_EXITING: it runs no more and gives back what it holds
+
+
+def _runs(pid):
+    fields = _read(pid, "stat").rpartition(b")")[2].split()
+    return bool(fields) and fields[0] not in (b"Z", b"X") and not int(fields[6]) & EXITING
+
+
+def _others():
+    """The numbers of all processes but this one."""
+    return [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()]
+
+
 def processes(text):
     """Processes other than this one whose command line, environment or working directory holds `text`.
 
-    By number, with their command lines. One that has ended and only waits for its parent shows none of them.
+    By number, with their command lines.
     """
     sought, found = text.encode(), {}
-    for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
-        if pid == os.getpid():
-            continue
+    for pid in _others():
         command = _read(pid, "cmdline")
-        if sought in command or sought in _read(pid, "environ") or sought in _link(pid, "cwd"):
+        holds = sought in command or sought in _read(pid, "environ") or sought in _link(pid, "cwd")
+        if holds and _runs(pid):
             found[pid] = command.replace(b"\0", b" ").decode(errors="replace").strip()
     return found
 
@@ -101,7 +113,7 @@ def long_sleep():
 def running(command):
     """How many processes run exactly this command, wherever they made off to."""
     sought = command.replace(" ", "\0").encode() + b"\0"
-    return sum(_read(pid, "cmdline") == sought for pid in os.listdir("/proc") if pid.isdigit())
+    return sum(_read(pid, "cmdline") == sought and _runs(pid) for pid in _others())
 
 
 def kill_by_number(pid):

@@ -1,4 +1,4 @@
-"""Calls that must be refused, each with the status and code of errors.md, by the vendor's SDK where it lets them out."""
+"""Calls that must be refused, each with status and code of errors.md, by the vendor's SDK where it sends them."""
 
 import pytest
 import requests

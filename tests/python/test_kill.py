@@ -72,7 +72,7 @@ class Ledger:
 
 def parameters(yard, job, work, before=""):
     command = f'{before}python3 {ROOT}/attempt.py {ROOT}/ledger/{job} "{work}"'
-    variables = [models.EnvironmentVariable(name="YARD_TEST_JOB", value=job)]
+    variables = [models.EnvironmentVariable(name="YARD_TEST_JOB", value=tag(yard.server, job))]
     return yard.job_parameters(command, environment_variables=variables)
 
 
@@ -82,8 +82,13 @@ def yard_on(server, nodes):
     return yard, Ledger(yard)
 
 
-def processes_of(job):
-    return processes(f"YARD_TEST_JOB={job}")
+def tag(server, job):
+    """What a job's processes carry in their environment; no other run of these tests on this machine has it."""
+    return f"{job}@{server.data}"
+
+
+def processes_of(server, job):
+    return processes(f"YARD_TEST_JOB={tag(server, job)}")
 
 
 def answered(call):
@@ -158,10 +163,24 @@ def all_over(yard):
     return jobs if over else None
 
 
+def told_of(pid):
+    """What the kernel says of a process, for a failure's text."""
+    try:
+        with open(f"/proc/{pid}/stat") as stat, open(f"/proc/{pid}/environ") as environment:
+            marks = [entry for entry in environment.read().split("\0") if entry.startswith("TRAINYARD")]
+            return stat.read()[:80], marks
+    except OSError as gone:
+        return gone
+
+
+def node_processes(server):
+    return {pid for pid, command in server.left().items() if " node --folder " in command}
+
+
 def node_process_of(server, job):
     """The node process above a job's processes."""
-    nodes = {pid for pid, command in server.left().items() if " node --folder " in command}
-    for pid in processes_of(job):
+    nodes = node_processes(server)
+    for pid in processes_of(server, job):
         while pid > 1:
             if pid in nodes:
                 return pid
@@ -176,7 +195,8 @@ def test_a_node_is_killed_under_its_job(own_server, fact):
     yard.put_job("struck", parameters(yard, "struck", f"{ROOT}/gate-struck", before=f"setsid {daemon} & "))
     poll_until("the first attempt has started", lambda: ledger.lines("struck"))
     first = ledger.lines("struck")[0]
-    old = processes_of("struck")
+    poll_until("its daemon runs", lambda: running(daemon) == 1)
+    old = processes_of(own_server, "struck")
     node = node_process_of(own_server, "struck")
     assert daemon in old.values()
     begun = time.monotonic()
@@ -193,15 +213,14 @@ def test_a_node_is_killed_under_its_job(own_server, fact):
     assert (first[0], second[0]) == ("start", "start")
     assert first[1] != second[1], "the same attempt started twice"
     assert second[2] == "0", "the old attempt was still there"
-    assert not set(old) & set(processes_of("struck")), "processes of the old attempt are left"
-    assert running(daemon) == 1, "one of each attempt"
+    assert not set(old) & set(processes_of(own_server, "struck")), "processes of the old attempt are left"
     assert shown <= {"queued", "running"}
     yard.open_gate("struck")
     job = yard.wait_job("struck")
     assert (job.execution_state, job.execution_info.exit_code) == ("succeeded", 0)
     assert [line[0] for line in ledger.lines("struck")] == ["start", "start", "stop"]
     yard.wait_idle(yard.cluster, 2)
-    assert processes_of("struck") == {} and running(daemon) == 0
+    assert processes_of(own_server, "struck") == {} and running(daemon) == 0
     fact(f"kill -9 of a node under a job: the job shows {sorted(shown)}, runs again after {again * 1000:.0f} ms")
 
 
@@ -214,9 +233,11 @@ def test_a_job_whose_node_dies_too_often_fails(own_server):
     job = yard.wait_job("unlucky")
     assert (job.execution_state, codes(job)) == ("failed", ["NodeLost"])
     assert job.execution_info.exit_code is None
-    attempts = [line[1] for line in ledger.lines("unlucky")]
-    assert len(set(attempts)) == 4
-    assert processes_of("unlucky") == {}
+    left = {pid: told_of(pid) for pid in processes_of(own_server, "unlucky")}
+    assert left == {}, "the job is over and something of it runs"
+    lines = ledger.lines("unlucky")
+    assert len({line[1] for line in lines}) == 4
+    assert [line[2] for line in lines] == ["0"] * 4, "an old attempt was still there"
 
 
 def test_one_of_two_nodes_is_killed_under_a_job_on_both(own_server):
@@ -232,7 +253,7 @@ def test_one_of_two_nodes_is_killed_under_a_job_on_both(own_server):
                 command_line_args=script.split("attempt.py ", 1)[1],
                 communication_backend="tcp",
             ),
-            environment_variables=[models.EnvironmentVariable(name="YARD_TEST_JOB", value="pair")],
+            environment_variables=[models.EnvironmentVariable(name="YARD_TEST_JOB", value=tag(own_server, "pair"))],
         ),
     )
     poll_until("both ranks run", lambda: len(ledger.lines("pair")) == 2)
@@ -251,7 +272,7 @@ def test_the_processes_of_a_job_are_killed(own_server):
     yard, ledger = yard_on(own_server, 1)
     yard.put_job("shot", parameters(yard, "shot", f"{ROOT}/gate-never", before="exec "))
     poll_until("the job runs", lambda: ledger.lines("shot"))
-    for pid in processes_of("shot"):
+    for pid in processes_of(own_server, "shot"):
         kill_by_number(pid)
     job = yard.wait_job("shot")
     assert (job.execution_state, job.execution_info.exit_code) == ("failed", 137)
@@ -259,7 +280,7 @@ def test_the_processes_of_a_job_are_killed(own_server):
     assert [line[0] for line in ledger.lines("shot")] == ["start"]
     # The node is as good as before.
     assert yard.run("after", "true").execution_state == "succeeded"
-    assert processes_of("shot") == {}
+    assert processes_of(own_server, "shot") == {}
 
 
 def test_jobs_go_on_while_the_server_is_stopped_and_their_end_is_reported(own_server):
@@ -271,17 +292,17 @@ def test_jobs_go_on_while_the_server_is_stopped_and_their_end_is_reported(own_se
     poll_until("both jobs run", lambda: ledger.said("start") == 2)
     before = {name: yard.get_job(name) for name in ("ends-meanwhile", "ends-later")}
     server.terminate()
-    assert processes_of("ends-meanwhile") and processes_of("ends-later")
+    assert processes_of(own_server, "ends-meanwhile") and processes_of(own_server, "ends-later")
     yard.open_gate("ends-meanwhile")
     poll_until("one ends without a server", lambda: ledger.said("stop") == 1)
-    poll_until("its processes are gone", lambda: not processes_of("ends-meanwhile"))
-    running = set(processes_of("ends-later"))
+    poll_until("its processes are gone", lambda: not processes_of(own_server, "ends-meanwhile"))
+    alive = set(processes_of(own_server, "ends-later"))
     server.start()
     assert yard.wait_job("ends-meanwhile").execution_state == "succeeded"
     later = yard.get_job("ends-later")
     assert later.execution_state == "running"
     assert later.execution_info.start_time == before["ends-later"].execution_info.start_time
-    assert set(processes_of("ends-later")) == running
+    assert set(processes_of(own_server, "ends-later")) == alive
     assert yard.get_job("waits").execution_state == "queued"
     yard.open_gate("ends-later")
     yard.open_gate("waits")
@@ -305,7 +326,7 @@ def test_a_job_terminated_just_before_the_server_is_killed_ends_terminated(own_s
     own_server.start()
     job = yard.wait_job("told")
     assert (job.execution_state, codes(job)) == ("failed", ["JobTerminated"])
-    assert processes_of("told") == {}
+    assert processes_of(own_server, "told") == {}
 
 
 def test_a_job_acknowledged_just_before_the_server_is_killed_is_there_and_runs(own_server):
@@ -327,12 +348,13 @@ def test_nodes_stay_the_same_over_a_restart(own_server):
         )
         return sorted(login.node_id for login in logins)
 
-    before = nodes()
+    before, alive = nodes(), node_processes(own_server)
+    assert len(alive) == 2
     own_server.kill()
     own_server.start()
+    assert yard.run("still-works", "echo hi", nodes=2).execution_state == "succeeded"
     yard.wait_idle(yard.cluster, 2)
-    assert nodes() == before
-    assert yard.run("still-works", "echo hi").execution_state == "succeeded"
+    assert (nodes(), node_processes(own_server)) == (before, alive)
     yard.scale(yard.cluster, manual(0))
     yard.wait_idle(yard.cluster, 0)
 
