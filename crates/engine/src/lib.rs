@@ -3,6 +3,8 @@
 //! The server tells an engine what is wanted, as often as it likes: every call is idempotent, returns at
 //! once and never waits for the world. What became of it comes back as [`Observation`]s.
 
+pub mod fake;
+
 use std::sync::Arc;
 
 use trainyard_domain::ids::{PlacementId, Uid};
