@@ -6,7 +6,7 @@ use crate::client::resource;
 use crate::faults::calm;
 use crate::model::Life;
 use crate::workload::End;
-use crate::world::World;
+use crate::world::{MOST_NODES, World};
 use crate::{Broken, Checked, rule};
 
 /// How many rounds everything may take to settle.
@@ -15,8 +15,8 @@ const ROUNDS: u32 = 3_000;
 const TICK: i64 = 2_000;
 /// Every so many rounds a full one.
 const FULL_EVERY: u32 = 10;
-/// Nodes of every cluster in the end; no job needs more.
-const NODES: u32 = 4;
+/// Nodes of each of the at most four clusters in the end; no job needs more.
+const NODES: u32 = MOST_NODES / 4;
 
 impl World {
     /// No fault from here on: what can end ends, what is deleted goes.
@@ -43,7 +43,7 @@ impl World {
             Ok(world.store.read(|s| Ok::<_, Broken>(s.count_nodes()?))? == 0)
         })?;
         for path in &clusters {
-            self.patch(path, scale(NODES.min(12 / clusters.len().max(1) as u32)))?;
+            self.patch(path, scale(NODES))?;
         }
         self.until("all is over", World::is_settled)?;
         self.check_model()?;

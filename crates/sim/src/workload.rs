@@ -95,14 +95,14 @@ fn name(rng: &mut Rng, prefix: &str, most: u64) -> String {
 
 fn scale(rng: &mut Rng) -> Value {
     if rng.chance(350) {
-        let most = rng.between(0, 5);
+        let most = rng.between(0, 7);
         let least = rng.between(0, most);
         let first = rng.between(0, most);
         return json!({"autoScale": {
             "minimumNodeCount": least, "maximumNodeCount": most, "initialNodeCount": first
         }});
     }
-    let target = rng.between(0, 5);
+    let target = rng.between(0, 7);
     let option = *rng
         .pick(&["requeue", "terminate", "waitforjobcompletion"])
         .unwrap_or(&"requeue");

@@ -28,7 +28,7 @@ use crate::workload::BROKEN_ACCOUNT;
 use crate::{Broken, Checked, Report};
 
 /// Nodes that the engine can hold. Fewer than all clusters together may ask for.
-pub const MOST_NODES: u32 = 12;
+pub const MOST_NODES: u32 = 16;
 /// Bytes without which no job starts.
 const MIN_FREE: u64 = 1_000;
 /// Most tries of one request, each cut off by a crash.
