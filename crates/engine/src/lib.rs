@@ -4,6 +4,7 @@
 //! once and never waits for the world. What became of it comes back as [`Observation`]s.
 
 pub mod conformance;
+pub mod fake;
 
 use std::sync::Arc;
 
