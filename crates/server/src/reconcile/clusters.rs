@@ -344,12 +344,28 @@ impl Round {
             self.start(tx, &mut job, nodes, &start.nodes, port)?;
             decided.effects.push(self.launch(tx, cluster, &job)?);
         }
-        if let Some((uid, reason)) = plan.reasons.first()
+        if self.full {
+            let view = self.view(cluster, nodes, stopping);
+            self.note_reasons(tx, cluster, &view)?;
+        } else if let Some((uid, reason)) = plan.reasons.first()
             && let Some(job) = tx.job_by_uid(*uid)?
         {
             self.note_reason(tx, job, reason.to_string())?;
         }
         Ok(refused)
+    }
+
+    /// Writes down why jobs wait, those included that are too large for the cluster and that the line above
+    /// passes over. Only in a full round: each change of the head would change the reason of all behind it.
+    fn note_reasons(&self, tx: &Tx<'_>, cluster: &Cluster, view: &ClusterView) -> Result<(), StoreError> {
+        let line = tx.line(cluster.meta.uid, u32::MAX, LINE)?;
+        let waiting: Vec<Waiting> = line.iter().map(waiting).collect();
+        for (uid, reason) in place(view, &waiting, self.starts_blocked().as_deref()).reasons {
+            if let Some(job) = tx.job_by_uid(uid)? {
+                self.note_reason(tx, job, reason.to_string())?;
+            }
+        }
+        Ok(())
     }
 
     fn start(

@@ -39,22 +39,72 @@ const TABLE: &[(&str, &str, Need, Where)] = &[
     ("Tokens_Create", "/trainyard/tokens", Owner, Server),
     ("Tokens_Revoke", "/trainyard/tokens/{victim}", Owner, Server),
     ("Server_Stop", "/trainyard/stop", Owner, Server),
-    ("Operations_List", "/providers/Microsoft.BatchAI/operations", Token, Server),
+    (
+        "Operations_List",
+        "/providers/Microsoft.BatchAI/operations",
+        Token,
+        Server,
+    ),
     ("Subscriptions_List", "/subscriptions", Token, Server),
     ("Subscriptions_Get", "{sub}", Token, Subscription),
-    ("Providers_Get", "{sub}/providers/Microsoft.BatchAI", Token, Subscription),
-    ("Providers_Register", "{sub}/providers/Microsoft.BatchAI/register", Contributor, Subscription),
-    ("Providers_Unregister", "{sub}/providers/Microsoft.BatchAI/unregister", Contributor, Subscription),
-    ("ResourceGroups_List", "{sub}/resourceGroups", Reader, Subscription),
+    (
+        "Providers_Get",
+        "{sub}/providers/Microsoft.BatchAI",
+        Token,
+        Subscription,
+    ),
+    (
+        "Providers_Register",
+        "{sub}/providers/Microsoft.BatchAI/register",
+        Contributor,
+        Subscription,
+    ),
+    (
+        "Providers_Unregister",
+        "{sub}/providers/Microsoft.BatchAI/unregister",
+        Contributor,
+        Subscription,
+    ),
+    (
+        "ResourceGroups_List",
+        "{sub}/resourceGroups",
+        Reader,
+        Subscription,
+    ),
     ("ResourceGroups_CreateOrUpdate", "{group}", Contributor, Group),
     ("ResourceGroups_Get", "{group}", Reader, Group),
     ("ResourceGroups_CheckExistence", "{group}", Reader, Group),
     ("ResourceGroups_Delete", "{group}", Contributor, Group),
-    ("Usages_List", "{sub}/providers/Microsoft.BatchAI/locations/eastus/usages", Reader, Subscription),
-    ("OperationResults_Get", "{sub}/providers/Microsoft.BatchAI/locations/eastus/operationresults/x", Token, Subscription),
-    ("OperationStatuses_Get", "{sub}/providers/Microsoft.BatchAI/locations/eastus/operationstatuses/x", Token, Subscription),
-    ("Workspaces_List", "{sub}/providers/Microsoft.BatchAI/workspaces", Reader, Subscription),
-    ("Workspaces_ListByResourceGroup", "{group}/providers/Microsoft.BatchAI/workspaces", Reader, Group),
+    (
+        "Usages_List",
+        "{sub}/providers/Microsoft.BatchAI/locations/eastus/usages",
+        Reader,
+        Subscription,
+    ),
+    (
+        "OperationResults_Get",
+        "{sub}/providers/Microsoft.BatchAI/locations/eastus/operationresults/x",
+        Token,
+        Subscription,
+    ),
+    (
+        "OperationStatuses_Get",
+        "{sub}/providers/Microsoft.BatchAI/locations/eastus/operationstatuses/x",
+        Token,
+        Subscription,
+    ),
+    (
+        "Workspaces_List",
+        "{sub}/providers/Microsoft.BatchAI/workspaces",
+        Reader,
+        Subscription,
+    ),
+    (
+        "Workspaces_ListByResourceGroup",
+        "{group}/providers/Microsoft.BatchAI/workspaces",
+        Reader,
+        Group,
+    ),
     ("Workspaces_Create", "~", Contributor, Workspace),
     ("Workspaces_Update", "~", Contributor, Workspace),
     ("Workspaces_Delete", "~", Contributor, Workspace),
@@ -67,9 +117,24 @@ const TABLE: &[(&str, &str, Need, Where)] = &[
     ("Jobs_Create", "~/experiments/e/jobs/j", Contributor, Workspace),
     ("Jobs_Delete", "~/experiments/e/jobs/j", Contributor, Workspace),
     ("Jobs_Get", "~/experiments/e/jobs/j", Reader, Workspace),
-    ("Jobs_ListOutputFiles", "~/experiments/e/jobs/j/listOutputFiles", Reader, Workspace),
-    ("Jobs_ListRemoteLoginInformation", "~/experiments/e/jobs/j/listRemoteLoginInformation", Contributor, Workspace),
-    ("Jobs_Terminate", "~/experiments/e/jobs/j/terminate", Contributor, Workspace),
+    (
+        "Jobs_ListOutputFiles",
+        "~/experiments/e/jobs/j/listOutputFiles",
+        Reader,
+        Workspace,
+    ),
+    (
+        "Jobs_ListRemoteLoginInformation",
+        "~/experiments/e/jobs/j/listRemoteLoginInformation",
+        Contributor,
+        Workspace,
+    ),
+    (
+        "Jobs_Terminate",
+        "~/experiments/e/jobs/j/terminate",
+        Contributor,
+        Workspace,
+    ),
     ("FileServers_Create", "~/fileServers/f", Contributor, Workspace),
     ("FileServers_Delete", "~/fileServers/f", Contributor, Workspace),
     ("FileServers_Get", "~/fileServers/f", Reader, Workspace),
@@ -78,7 +143,12 @@ const TABLE: &[(&str, &str, Need, Where)] = &[
     ("Clusters_Update", "~/clusters/c", Contributor, Workspace),
     ("Clusters_Delete", "~/clusters/c", Contributor, Workspace),
     ("Clusters_Get", "~/clusters/c", Reader, Workspace),
-    ("Clusters_ListRemoteLoginInformation", "~/clusters/c/listRemoteLoginInformation", Contributor, Workspace),
+    (
+        "Clusters_ListRemoteLoginInformation",
+        "~/clusters/c/listRemoteLoginInformation",
+        Contributor,
+        Workspace,
+    ),
     ("Clusters_ListByWorkspace", "~/clusters", Reader, Workspace),
 ];
 
@@ -97,12 +167,20 @@ fn scopes() -> Vec<(Where, String)> {
 
 fn make(house: &House, role: &str, scope: &str) -> (String, String) {
     let body = json!({"name": format!("{role}-token"), "role": role, "scope": scope});
-    let made = house.send(Method::POST, "/trainyard/tokens", &[], body).expect(201).json();
-    (made["id"].as_str().unwrap().to_owned(), made["token"].as_str().unwrap().to_owned())
+    let made = house
+        .send(Method::POST, "/trainyard/tokens", &[], body)
+        .expect(201)
+        .json();
+    (
+        made["id"].as_str().unwrap().to_owned(),
+        made["token"].as_str().unwrap().to_owned(),
+    )
 }
 
 fn call(house: &House, method: &Method, path: &str, token: &str) -> u16 {
-    let path = path.replace("{sub}", &format!("/subscriptions/{SUBSCRIPTION}")).replace("{group}", &group());
+    let path = path
+        .replace("{sub}", &format!("/subscriptions/{SUBSCRIPTION}"))
+        .replace("{group}", &group());
     // What the table says is met before a body is read: a broken one changes nothing in the house.
     let body = b"{broken".to_vec();
     house.token.replace(token.to_owned());
@@ -121,15 +199,26 @@ fn every_operation_is_in_this_table() {
 #[test]
 fn roles_reach_where_the_table_says_and_no_further() {
     for (name, path, need, place) in TABLE {
-        let operation = OPERATIONS.iter().find(|operation| operation.name == *name).unwrap();
+        let operation = OPERATIONS
+            .iter()
+            .find(|operation| operation.name == *name)
+            .unwrap();
         // Those that check more than the path have tests of their own.
         if name.starts_with("Tokens_") {
             continue;
         }
         let house = House::furnished(0);
         let anonymous = call(&house, &operation.method, path, "");
-        assert_eq!(anonymous == 401, *need != Nothing, "{name} without a token: {anonymous}");
-        assert_eq!(call(&house, &operation.method, path, "wrong") == 401, *need != Nothing, "{name}, wrong token");
+        assert_eq!(
+            anonymous == 401,
+            *need != Nothing,
+            "{name} without a token: {anonymous}"
+        );
+        assert_eq!(
+            call(&house, &operation.method, path, "wrong") == 401,
+            *need != Nothing,
+            "{name}, wrong token"
+        );
         for (reach, scope) in scopes() {
             for (has, role) in [(Reader, "Reader"), (Contributor, "Contributor"), (Owner, "Owner")] {
                 let (_, token) = make(&house, role, &scope);
@@ -149,25 +238,53 @@ fn who_is_not_known_is_told_how_to_be() {
     let answer = house.get("~").expect(401);
     assert!(answer.header("www-authenticate").starts_with("Bearer"));
     answer.error(401, "AuthenticationFailed");
-    for header in ["Basic dTpw", "Bearer", "Bearer ", &format!("bearer{ADMIN}"), "\u{a0}"] {
-        house.send(Method::GET, "~", &[("authorization", header)], Value::Null).error(401, "AuthenticationFailed");
+    for header in [
+        "Basic dTpw",
+        "Bearer",
+        "Bearer ",
+        &format!("bearer{ADMIN}"),
+        "\u{a0}",
+    ] {
+        house
+            .send(Method::GET, "~", &[("authorization", header)], Value::Null)
+            .error(401, "AuthenticationFailed");
     }
-    house.send(Method::GET, "~", &[("authorization", &format!("bearer  {ADMIN}"))], Value::Null).expect(200);
+    house
+        .send(
+            Method::GET,
+            "~",
+            &[("authorization", &format!("bearer  {ADMIN}"))],
+            Value::Null,
+        )
+        .expect(200);
 }
 
 #[test]
 fn tokens_of_one_workspace_see_no_other() {
     let house = House::furnished(0);
     house.put("~2", json!({"location": "eastus"})).expect(200);
-    let (_, token) = make(&house, "Owner", &full("~").to_uppercase().replace("?API-VERSION=2018-05-01", ""));
+    let (_, token) = make(
+        &house,
+        "Owner",
+        &full("~").to_uppercase().replace("?API-VERSION=2018-05-01", ""),
+    );
     house.token.replace(token);
     house.get("~").expect(200);
     house.get("~2").error(403, "AuthorizationFailed");
-    house.get(&format!("{}/providers/Microsoft.BatchAI/workspaces", group())).error(403, "AuthorizationFailed");
-    house.get("/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups").error(403, "AuthorizationFailed");
+    house
+        .get(&format!("{}/providers/Microsoft.BatchAI/workspaces", group()))
+        .error(403, "AuthorizationFailed");
+    house
+        .get("/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups")
+        .error(403, "AuthorizationFailed");
     // No way round by an encoded slash.
-    house.get(&format!("{}%2Fproviders%2Fmicrosoft.batchai%2Fworkspaces%2Fws", group())).expect(403);
-    house.get("~%2F..%2Fws2").expect(400);
+    house
+        .get(&format!(
+            "{}%2Fproviders%2Fmicrosoft.batchai%2Fworkspaces%2Fws",
+            group()
+        ))
+        .expect(403);
+    house.get("~%2F..%2Fws2").expect(403);
 }
 
 #[test]
@@ -180,14 +297,18 @@ fn a_job_needs_rights_on_its_cluster_too() {
     let (_, token) = make(&house, "Contributor", &workspace("2"));
     house.token.replace(token);
     // The cluster is that of the first workspace.
-    house.put("~2/experiments/e/jobs/j", job("true")).error(403, "AuthorizationFailed");
+    house
+        .put("~2/experiments/e/jobs/j", job("true"))
+        .error(403, "AuthorizationFailed");
     let mut own = job("true");
     own["properties"]["cluster"]["id"] = json!(format!("{}/clusters/c", workspace("2")));
     house.put("~2/experiments/e/jobs/j", own).expect(200);
     // Whether a foreign cluster is there is not told.
     let mut foreign = job("true");
     foreign["properties"]["cluster"]["id"] = json!(format!("{}/clusters/none", workspace("")));
-    house.put("~2/experiments/e/jobs/k", foreign).error(403, "AuthorizationFailed");
+    house
+        .put("~2/experiments/e/jobs/k", foreign)
+        .error(403, "AuthorizationFailed");
 }
 
 #[test]
@@ -197,8 +318,14 @@ fn tokens_are_made_listed_and_revoked_by_owners_of_their_scope() {
     for (body, target) in [
         (json!({"name": "", "role": "Owner"}), "name"),
         (json!({"name": "n", "role": "King"}), "role"),
-        (json!({"name": "n", "role": "Owner", "scope": "/subscriptions/other"}), "scope"),
-        (json!({"name": "n", "role": "Owner", "scope": full("~/clusters/c").split('?').next()}), "scope"),
+        (
+            json!({"name": "n", "role": "Owner", "scope": "/subscriptions/other"}),
+            "scope",
+        ),
+        (
+            json!({"name": "n", "role": "Owner", "scope": full("~/clusters/c").split('?').next()}),
+            "scope",
+        ),
     ] {
         assert_eq!(post(body).error(400, "BadRequest")["target"], target);
     }
@@ -223,21 +350,32 @@ fn tokens_are_made_listed_and_revoked_by_owners_of_their_scope() {
     post(wish("/")).error(403, "AuthorizationFailed");
     post(wish(&format!("/subscriptions/{SUBSCRIPTION}"))).error(403, "AuthorizationFailed");
     post(wish(&group())).expect(201);
-    house.delete(&format!("/trainyard/tokens/{everywhere}")).error(403, "AuthorizationFailed");
-    house.delete(&format!("/trainyard/tokens/{reader_id}")).expect(204);
-    house.delete(&format!("/trainyard/tokens/{reader_id}")).error(404, "TokenNotFound");
+    house
+        .delete(&format!("/trainyard/tokens/{everywhere}"))
+        .error(403, "AuthorizationFailed");
+    house
+        .delete(&format!("/trainyard/tokens/{reader_id}"))
+        .expect(204);
+    house
+        .delete(&format!("/trainyard/tokens/{reader_id}"))
+        .error(404, "TokenNotFound");
     house.token.replace(reader);
     house.get("~").error(401, "AuthenticationFailed");
     house.token.replace(ADMIN.to_owned());
     let last = crate::events::all(&house).pop().unwrap();
-    assert_eq!((last.caller.as_str(), last.action.as_str()), ("Owner-token", "Trainyard/tokens/delete"));
+    assert_eq!(
+        (last.caller.as_str(), last.action.as_str()),
+        ("Owner-token", "Trainyard/tokens/delete")
+    );
 }
 
 #[test]
 fn a_new_admin_token_replaces_the_old_one() {
     let house = House::furnished(0);
     house.app.ensure_admin_token("another").unwrap();
-    house.get(&format!("~?{VERSION}")).error(401, "AuthenticationFailed");
+    house
+        .get(&format!("~?{VERSION}"))
+        .error(401, "AuthenticationFailed");
     house.token.replace("another".to_owned());
     house.get("~").expect(200);
 }

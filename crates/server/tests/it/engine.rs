@@ -29,7 +29,12 @@ pub struct State {
 impl Script {
     pub fn new() -> Script {
         Script(Mutex::new(State {
-            capacity: Capacity { max_nodes: 50, gpus: 0, free_ports: (7000..7010).collect(), free_bytes: 1 << 40 },
+            capacity: Capacity {
+                max_nodes: 50,
+                gpus: 0,
+                free_ports: (7000..7010).collect(),
+                free_bytes: 1 << 40,
+            },
             slow_nodes: false,
             stubborn: false,
             nodes: BTreeMap::new(),
@@ -51,8 +56,12 @@ impl Script {
     /// All nodes in preparation are ready.
     pub fn ready(&self) {
         let mut state = self.state();
-        let waiting: Vec<Uid> =
-            state.nodes.iter().filter(|(_, seen)| **seen == NodeSeen::Preparing).map(|(uid, _)| *uid).collect();
+        let waiting: Vec<Uid> = state
+            .nodes
+            .iter()
+            .filter(|(_, seen)| **seen == NodeSeen::Preparing)
+            .map(|(uid, _)| *uid)
+            .collect();
         for node in waiting {
             state.node(node, NodeSeen::Ready);
         }
@@ -63,7 +72,10 @@ impl Script {
         let mut state = self.state();
         let nodes: Vec<Uid> = state.nodes.keys().copied().collect();
         for node in nodes {
-            state.node(node, NodeSeen::SetupFailed(vec![BatchAiError::new("SetupTaskFailed", "it failed")]));
+            state.node(
+                node,
+                NodeSeen::SetupFailed(vec![BatchAiError::new("SetupTaskFailed", "it failed")]),
+            );
         }
     }
 
@@ -107,7 +119,8 @@ impl State {
     fn runs_of(&self, job: &str) -> Vec<(PlacementId, Uid)> {
         let plans = self.launches.iter().filter(|(_, plan)| job_of(plan) == job);
         let keys = plans.map(|(node, plan)| (plan.placement, *node));
-        keys.filter(|key| self.runs.get(key) == Some(&PlacementSeen::Active)).collect()
+        keys.filter(|key| self.runs.get(key) == Some(&PlacementSeen::Active))
+            .collect()
     }
 
     fn node(&mut self, node: Uid, seen: NodeSeen) {
@@ -117,13 +130,20 @@ impl State {
 
     fn run(&mut self, placement: PlacementId, node: Uid, seen: PlacementSeen) {
         self.runs.insert((placement, node), seen.clone());
-        self.news.push(Observation::Placement { node, placement, seen });
+        self.news.push(Observation::Placement {
+            node,
+            placement,
+            seen,
+        });
     }
 
     fn gone(&mut self, node: Uid) {
         self.nodes.remove(&node);
         self.runs.retain(|(_, at), _| *at != node);
-        self.news.push(Observation::Node { node, seen: NodeSeen::Gone });
+        self.news.push(Observation::Node {
+            node,
+            seen: NodeSeen::Gone,
+        });
     }
 }
 
@@ -131,7 +151,11 @@ impl Engine for Script {
     fn ensure_node(&self, plan: NodePlan) {
         let mut state = self.state();
         if !state.nodes.contains_key(&plan.uid) {
-            let seen = if state.slow_nodes { NodeSeen::Preparing } else { NodeSeen::Ready };
+            let seen = if state.slow_nodes {
+                NodeSeen::Preparing
+            } else {
+                NodeSeen::Ready
+            };
             state.node(plan.uid, seen);
         }
     }
@@ -175,12 +199,18 @@ impl Engine for Script {
     fn observe_all(&self) -> Vec<Observation> {
         let mut state = self.state();
         state.news.clear();
-        let nodes = state.nodes.iter().map(|(node, seen)| Observation::Node { node: *node, seen: seen.clone() });
-        let runs = state.runs.iter().map(|((placement, node), seen)| Observation::Placement {
+        let nodes = state.nodes.iter().map(|(node, seen)| Observation::Node {
             node: *node,
-            placement: *placement,
             seen: seen.clone(),
         });
+        let runs = state
+            .runs
+            .iter()
+            .map(|((placement, node), seen)| Observation::Placement {
+                node: *node,
+                placement: *placement,
+                seen: seen.clone(),
+            });
         nodes.chain(runs).collect()
     }
 

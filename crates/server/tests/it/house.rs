@@ -37,7 +37,10 @@ pub struct TestClock {
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        assert!(!self.broken.load(std::sync::atomic::Ordering::Relaxed), "the clock is broken");
+        assert!(
+            !self.broken.load(std::sync::atomic::Ordering::Relaxed),
+            "the clock is broken"
+        );
         *self.now.lock().unwrap()
     }
 }
@@ -49,7 +52,9 @@ impl Random for Seeded {
     fn fill(&self, buffer: &mut [u8]) {
         let mut state = self.0.lock().unwrap();
         for byte in buffer {
-            *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            *state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             *byte = state.to_be_bytes()[0];
         }
     }
@@ -72,7 +77,11 @@ pub struct House {
 }
 
 pub fn settings() -> Settings {
-    let size = |cores, gpus, family: &str| VmSize { cores, gpus, family: format!("Standard {family} Family") };
+    let size = |cores, gpus, family: &str| VmSize {
+        cores,
+        gpus,
+        family: format!("Standard {family} Family"),
+    };
     Settings {
         subscriptions: vec![SubscriptionId::new(SUBSCRIPTION).unwrap()],
         public_url: None,
@@ -81,7 +90,11 @@ pub fn settings() -> Settings {
             ("STANDARD_D4".to_owned(), size(4, 0, "D")),
             ("STANDARD_NC6".to_owned(), size(6, 1, "NC")),
         ]),
-        quotas: Quotas { clusters: 20, dedicated_cores: 600, low_priority_cores: 600 },
+        quotas: Quotas {
+            clusters: 20,
+            dedicated_cores: 600,
+            low_priority_cores: 600,
+        },
         min_free_bytes: 1 << 30,
         max_node_losses: 3,
         idle_seconds: 60,
@@ -89,6 +102,41 @@ pub fn settings() -> Settings {
         ignore_missing_gpus: false,
         body_bytes: 256 * 1024,
     }
+}
+
+/// What was logged in this test's thread. One subscriber serves all threads: one of a single thread would
+/// be left out by the others' first use of a log line.
+#[derive(Clone, Copy)]
+struct ThreadLog;
+
+thread_local! {
+    static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+impl std::io::Write for ThreadLog {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        LOG.with_borrow_mut(|log| log.extend_from_slice(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn listen() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let lines = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_ansi(false);
+        tracing::subscriber::set_global_default(lines.with_writer(|| ThreadLog).finish()).unwrap();
+    });
+}
+
+/// What this test's thread has logged.
+pub fn log() -> String {
+    LOG.with_borrow(|log| String::from_utf8_lossy(log).into_owned())
 }
 
 impl House {
@@ -103,7 +151,14 @@ impl House {
             broken: std::sync::atomic::AtomicBool::new(false),
         };
         let folder = Arc::new(tempfile::tempdir().unwrap());
-        House::over(settings, disk, Arc::new(clock), Arc::new(Script::new()), folder, 1)
+        House::over(
+            settings,
+            disk,
+            Arc::new(clock),
+            Arc::new(Script::new()),
+            folder,
+            1,
+        )
     }
 
     fn over(
@@ -114,6 +169,7 @@ impl House {
         folder: Arc<TempDir>,
         seed: u64,
     ) -> House {
+        listen();
         let random = Mutex::new(seed);
         let key = SealKey::from_bytes(&[7; 32], {
             let seeded = Seeded(Mutex::new(seed));
@@ -162,13 +218,26 @@ impl House {
     }
 
     pub fn group(&self, name: &str) {
-        self.put(&format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/{name}"), json!({"location": "eastus"}))
-            .expect(201);
+        self.put(
+            &format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/{name}"),
+            json!({"location": "eastus"}),
+        )
+        .expect(201);
     }
 
     /// Another server process over the same store, engine and time.
     pub fn restart(self) -> House {
-        let House { clock, engine, disk, settings, folder, app, ports, pump, .. } = self;
+        let House {
+            clock,
+            engine,
+            disk,
+            settings,
+            folder,
+            app,
+            ports,
+            pump,
+            ..
+        } = self;
         drop((app, ports, pump));
         House::over(settings, disk, clock, engine, folder, 77)
     }
@@ -195,14 +264,21 @@ impl House {
 
     /// A request with more headers; no body where it is `null`.
     pub fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Value) -> Answer {
-        let body = if body.is_null() { Vec::new() } else { serde_json::to_vec(&body).unwrap() };
+        let body = if body.is_null() {
+            Vec::new()
+        } else {
+            serde_json::to_vec(&body).unwrap()
+        };
         self.raw(method, &full(path), headers, body)
     }
 
     /// A request as it is.
     pub fn raw(&self, method: Method, uri: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
         let what = format!("{method} {uri}");
-        let mut request = Request::builder().method(method).uri(uri).header("content-type", "application/json");
+        let mut request = Request::builder()
+            .method(method)
+            .uri(uri)
+            .header("content-type", "application/json");
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
             request = request.header("host", "yard.example:8080");
         }
@@ -214,9 +290,20 @@ impl House {
             request = request.header(*name, *value);
         }
         let request = request.body(Body::from(body)).unwrap();
-        let (parts, body) = self.runtime.block_on(async { self.app.answer(request).await.into_parts() });
-        let body = self.runtime.block_on(body.collect()).map(|b| b.to_bytes().to_vec()).unwrap();
-        let answer = Answer { what, status: parts.status.as_u16(), headers: parts.headers, body };
+        let (parts, body) = self
+            .runtime
+            .block_on(async { self.app.answer(request).await.into_parts() });
+        let body = self
+            .runtime
+            .block_on(body.collect())
+            .map(|b| b.to_bytes().to_vec())
+            .unwrap();
+        let answer = Answer {
+            what,
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body,
+        };
         answer.check(self.may_fail.get());
         answer
     }
@@ -275,15 +362,21 @@ impl House {
 
     /// Why a job waits, as stored.
     pub fn reason_of(&self, name: &str) -> Option<String> {
-        let found = self.ports.store.read(|s| -> Result<_, trainyard_store::StoreError> {
-            let subscription = SubscriptionId::new(SUBSCRIPTION).unwrap();
-            let name_of = |text: &str| trainyard_domain::name::Name::new(text, "name").unwrap();
-            let group = trainyard_domain::name::GroupName::new("rg").unwrap();
-            let group = s.group(&subscription, &group)?.unwrap();
-            let workspace = s.workspace(group.uid, &name_of("ws"))?.unwrap();
-            let experiment = s.experiment(workspace.meta.uid, &name_of("e"))?.unwrap();
-            Ok(s.job(experiment.meta.uid, &name_of(name))?.unwrap().status.waiting)
-        });
+        let found = self
+            .ports
+            .store
+            .read(|s| -> Result<_, trainyard_store::StoreError> {
+                let subscription = SubscriptionId::new(SUBSCRIPTION).unwrap();
+                let name_of = |text: &str| trainyard_domain::name::Name::new(text, "name").unwrap();
+                let group = trainyard_domain::name::GroupName::new("rg").unwrap();
+                let group = s.group(&subscription, &group)?.unwrap();
+                let workspace = s.workspace(group.uid, &name_of("ws"))?.unwrap();
+                let experiment = s.experiment(workspace.meta.uid, &name_of("e"))?.unwrap();
+                Ok(s.job(experiment.meta.uid, &name_of(name))?
+                    .unwrap()
+                    .status
+                    .waiting)
+            });
         found.unwrap()
     }
 
@@ -294,8 +387,11 @@ impl House {
 
 /// The whole URI of a path in a test.
 pub fn full(path: &str) -> String {
-    let base = format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.BatchAI/workspaces/ws");
-    let path = path.strip_prefix('~').map_or_else(|| path.to_owned(), |rest| format!("{base}{rest}"));
+    let base =
+        format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.BatchAI/workspaces/ws");
+    let path = path
+        .strip_prefix('~')
+        .map_or_else(|| path.to_owned(), |rest| format!("{base}{rest}"));
     if path.contains("api-version") || path.starts_with("/files/") {
         return path;
     }
@@ -305,7 +401,10 @@ pub fn full(path: &str) -> String {
 
 /// The path of an absolute link.
 pub fn local(link: &str) -> &str {
-    let rest = link.split_once("://").unwrap_or_else(|| panic!("not absolute: {link}")).1;
+    let rest = link
+        .split_once("://")
+        .unwrap_or_else(|| panic!("not absolute: {link}"))
+        .1;
     &rest[rest.find('/').unwrap()..]
 }
 
@@ -314,7 +413,11 @@ pub fn job_path(name: &str) -> String {
 }
 
 pub fn cluster_id(name: &str) -> String {
-    full(&format!("~/clusters/{name}")).split('?').next().unwrap().to_owned()
+    full(&format!("~/clusters/{name}"))
+        .split('?')
+        .next()
+        .unwrap()
+        .to_owned()
 }
 
 pub fn share() -> Value {
@@ -366,28 +469,48 @@ impl Answer {
         assert!(self.status < 500 || may_fail, "{self:?} {}", self.text());
         let id = self.header("x-ms-request-id");
         assert!(id.parse::<uuid::Uuid>().is_ok(), "{self:?}");
-        for name in ["x-ms-correlation-request-id", "x-ms-routing-request-id", "request-id"] {
+        for name in [
+            "x-ms-correlation-request-id",
+            "x-ms-routing-request-id",
+            "request-id",
+        ] {
             assert_eq!(self.header(name), id);
         }
         for kind in ["reads", "writes", "deletes"] {
-            assert!(self.header(&format!("x-ms-ratelimit-remaining-subscription-{kind}")).parse::<u32>().is_ok());
+            assert!(
+                self.header(&format!("x-ms-ratelimit-remaining-subscription-{kind}"))
+                    .parse::<u32>()
+                    .is_ok()
+            );
         }
         assert_eq!(
-            (self.header("cache-control"), self.header("pragma"), self.header("expires")),
+            (
+                self.header("cache-control"),
+                self.header("pragma"),
+                self.header("expires")
+            ),
             ("no-cache", "no-cache", "-1")
         );
         assert_eq!(self.header("x-content-type-options"), "nosniff");
         assert!(self.header("strict-transport-security").starts_with("max-age="));
         assert!(!self.text().contains(SECRET), "a secret in {self:?}");
         let kind = self.maybe("content-type").unwrap_or("");
-        if kind.starts_with("application/json") {
+        if kind.starts_with("application/json") && !self.body.is_empty() {
             assert_eq!(kind, "application/json; charset=utf-8");
             assert!(!has_null(&self.json()), "null in {}", self.text());
         }
         if self.status >= 400 && !self.body.is_empty() {
             let error = &self.json()["error"];
-            assert!(error["code"].as_str().is_some_and(|c| !c.is_empty()), "{}", self.text());
-            assert!(error["message"].as_str().is_some_and(|m| !m.is_empty()), "{}", self.text());
+            assert!(
+                error["code"].as_str().is_some_and(|c| !c.is_empty()),
+                "{}",
+                self.text()
+            );
+            assert!(
+                error["message"].as_str().is_some_and(|m| !m.is_empty()),
+                "{}",
+                self.text()
+            );
         }
         if self.status == 202 && self.headers.contains_key("location") {
             assert!(self.body.is_empty());
@@ -422,13 +545,19 @@ impl Answer {
     }
 
     pub fn header(&self, name: &str) -> &str {
-        self.maybe(name).unwrap_or_else(|| panic!("{} has no {name}", self.what))
+        self.maybe(name)
+            .unwrap_or_else(|| panic!("{} has no {name}", self.what))
     }
 
     /// Names of the resources of a list.
     pub fn names(&self) -> Vec<String> {
         let json = self.json();
-        json["value"].as_array().unwrap().iter().map(|v| v["name"].as_str().unwrap().to_owned()).collect()
+        json["value"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|v| v["name"].as_str().unwrap().to_owned())
+            .collect()
     }
 }
 
@@ -443,7 +572,9 @@ pub fn has_null(value: &Value) -> bool {
 
 /// The reference material beside the repository, if it is here.
 pub fn reference(below: &str) -> Option<std::path::PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/reference").join(below);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../shared/reference")
+        .join(below);
     if folder.is_dir() {
         return Some(folder);
     }
