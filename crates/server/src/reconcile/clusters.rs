@@ -5,10 +5,8 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 use tracing::info;
 use trainyard_domain::ids::Uid;
-use trainyard_domain::launch::{cluster_unavailable, job_unavailable};
-use trainyard_domain::spec::{
-    ClusterSpec, CommunicationBackend, DeallocationOption, JobSpec, Scale, Toolkit, VmPriority,
-};
+use trainyard_domain::launch::job_unavailable;
+use trainyard_domain::spec::{CommunicationBackend, DeallocationOption, JobSpec, Scale, Toolkit};
 use trainyard_domain::state::{
     Allocation, BatchAiError, Cluster, Job, JobEvent, Node, NodeEvent, NodeStatus, PlacedNode, Placement,
     Provisioning, Seen, node_name,
@@ -97,103 +95,6 @@ impl Round {
             self.room(tx, cluster)?
         };
         Ok(scale(&view, demand, &room, self.now, &policy))
-    }
-
-    /// How many more nodes there can be.
-    fn room(&self, tx: &Tx<'_>, cluster: &Cluster) -> Result<Room, StoreError> {
-        if let Some(error) = self.unavailable(cluster) {
-            return Ok(Room {
-                nodes: 0,
-                limit: error.message,
-            });
-        }
-        let most = self.capacity.max_nodes;
-        let machine = Room {
-            nodes: most.saturating_sub(tx.count_nodes()?),
-            limit: format!("This machine takes at most {most} nodes; raise local.max_nodes for more."),
-        };
-        let others = [self.room_of_quota(tx, cluster)?, self.room_of_gpus(tx, cluster)?];
-        let less = |least: Room, room: Room| if room.nodes < least.nodes { room } else { least };
-        Ok(others.into_iter().flatten().fold(machine, less))
-    }
-
-    /// How many more nodes the quota of cores allows (behaviour.md section 2: a cluster stays below its target
-    /// when the quota runs out).
-    fn room_of_quota(&self, tx: &Tx<'_>, cluster: &Cluster) -> Result<Option<Room>, StoreError> {
-        let size = self.settings.vm_size(&cluster.spec.vm_size);
-        let group = tx.group(&cluster.scope.subscription, &cluster.scope.group)?;
-        let workspace = match group {
-            Some(group) => tx.workspace(group.uid, &cluster.workspace)?,
-            None => None,
-        };
-        let (Some(size), Some(workspace)) = (size, workspace) else {
-            return Ok(None);
-        };
-        let (limit, key) = match cluster.spec.vm_priority {
-            VmPriority::Dedicated => (self.settings.quotas.dedicated_cores, "quotas.dedicated_cores"),
-            VmPriority::LowPriority => (
-                self.settings.quotas.low_priority_cores,
-                "quotas.low_priority_cores",
-            ),
-        };
-        let used = tx
-            .nodes_in_use(&workspace.scope.subscription, &workspace.region)?
-            .iter()
-            .filter(|nodes| nodes.priority == cluster.spec.vm_priority)
-            .filter_map(|nodes| {
-                Some(
-                    self.settings
-                        .vm_size(&nodes.vm_size)?
-                        .cores
-                        .saturating_mul(nodes.nodes),
-                )
-            })
-            .fold(0, u32::saturating_add);
-        Ok(Some(Room {
-            nodes: limit.saturating_sub(used) / size.cores.max(1),
-            limit: format!(
-                "The quota of {} is {limit} cores, {used} are in use; raise {key} for more.",
-                workspace.region
-            ),
-        }))
-    }
-
-    /// How many more nodes get GPUs of their own: those of all nodes never sum above the machine's.
-    fn room_of_gpus(&self, tx: &Tx<'_>, cluster: &Cluster) -> Result<Option<Room>, StoreError> {
-        let gpus_of = |spec: &ClusterSpec| self.settings.vm_size(&spec.vm_size).map_or(0, |size| size.gpus);
-        let gpus = gpus_of(&cluster.spec);
-        if gpus == 0 || self.settings.ignore_missing_gpus {
-            return Ok(None);
-        }
-        let mut used = 0u32;
-        for node in tx.nodes()? {
-            if let Some(of) = tx.cluster_by_uid(node.cluster)? {
-                used = used.saturating_add(gpus_of(&of.spec));
-            }
-        }
-        let there = self.capacity.gpus;
-        Ok(Some(Room {
-            nodes: there.saturating_sub(used) / gpus,
-            limit: format!("This machine offers {there} GPUs, {used} are given to nodes."),
-        }))
-    }
-
-    /// What the cluster asks for that cannot be had, so that no node of it can be.
-    fn unavailable(&self, cluster: &Cluster) -> Option<BatchAiError> {
-        let gpus = self
-            .settings
-            .vm_size(&cluster.spec.vm_size)
-            .map_or(0, |size| size.gpus);
-        if gpus > self.capacity.gpus && !self.settings.ignore_missing_gpus {
-            let size = &cluster.spec.vm_size;
-            let message = format!(
-                "Nodes of size {size} have {gpus} GPUs and this machine offers {}. Use a size without GPUs, or set \
-                 local.missing_gpus = \"ignore\".",
-                self.capacity.gpus
-            );
-            return Some(BatchAiError::not_available("properties.vmSize", message));
-        }
-        cluster_unavailable(&cluster.spec)
     }
 
     fn release(

@@ -331,7 +331,7 @@ fn tokens_are_made_listed_and_revoked_by_owners_of_their_scope() {
     }
     post(json!({"name": "n"})).expect(400);
     let (_, owner) = make(&house, "Owner", &group());
-    let (reader_id, reader) = make(&house, "Reader", &full("~").split('?').next().unwrap());
+    let (reader_id, reader) = make(&house, "Reader", full("~").split('?').next().unwrap());
     let (everywhere, _) = make(&house, "Reader", "/");
     let list = |token: &str| {
         house.token.replace(token.to_owned());
