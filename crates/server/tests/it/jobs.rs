@@ -77,8 +77,9 @@ fn a_job_goes_from_queued_to_succeeded() {
     assert_eq!(info["startTime"], running["executionInfo"]["startTime"]);
     assert!(info.get("errors").is_none());
     assert_eq!(house.cluster()["nodeStateCounts"]["idleNodeCount"], 1);
-    // Nothing of it starts again.
+    // Nothing of it starts again, and the engine need not remember it.
     house.full_pump();
+    assert_eq!(house.engine.remembered(), 0);
     assert_eq!(house.engine.launched(), ["j"]);
 }
 

@@ -107,7 +107,7 @@ fn every_list_has_pages() {
     ] {
         let mut link = full(&format!("{path}?maxresults=1"));
         let mut names = Vec::new();
-        loop {
+        for _ in 0..10 {
             let page = house
                 .raw(Method::GET, local(&format!("x://h{link}")), &[], vec![])
                 .expect(200);
@@ -117,7 +117,6 @@ fn every_list_has_pages() {
                 None => break,
             }
         }
-        names.dedup();
         assert_eq!(names.len(), wanted, "{path}: {names:?}");
     }
 }
