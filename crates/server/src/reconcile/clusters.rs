@@ -5,10 +5,8 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 use tracing::info;
 use trainyard_domain::ids::Uid;
-use trainyard_domain::launch::{cluster_unavailable, job_unavailable};
-use trainyard_domain::spec::{
-    ClusterSpec, CommunicationBackend, DeallocationOption, JobSpec, Scale, Toolkit,
-};
+use trainyard_domain::launch::job_unavailable;
+use trainyard_domain::spec::{CommunicationBackend, DeallocationOption, JobSpec, Scale, Toolkit};
 use trainyard_domain::state::{
     Allocation, BatchAiError, Cluster, Job, JobEvent, Node, NodeEvent, NodeStatus, PlacedNode, Placement,
     Provisioning, Seen, node_name,
@@ -97,98 +95,6 @@ impl Round {
             self.room(tx, cluster)?
         };
         Ok(scale(&view, demand, &room, self.now, &policy))
-    }
-
-    /// How many more nodes there can be.
-    fn room(&self, tx: &Tx<'_>, cluster: &Cluster) -> Result<Room, StoreError> {
-        if let Some(error) = self.unavailable(cluster) {
-            return Ok(Room {
-                nodes: 0,
-                limit: error.message,
-            });
-        }
-        let most = self.capacity.max_nodes;
-        let machine = Room {
-            nodes: most.saturating_sub(tx.count_nodes()?),
-            limit: format!("This machine takes at most {most} nodes; raise local.max_nodes for more."),
-        };
-        let others = [self.room_of_quota(tx, cluster)?, self.room_of_gpus(tx, cluster)?];
-        let less = |least: Room, room: Room| if room.nodes < least.nodes { room } else { least };
-        Ok(others.into_iter().flatten().fold(machine, less))
-    }
-
-    /// How many more nodes the quotas of cores allow (behaviour.md section 2: a cluster stays below its
-    /// target when a quota runs out).
-    fn room_of_quota(&self, tx: &Tx<'_>, cluster: &Cluster) -> Result<Option<Room>, StoreError> {
-        let priority = cluster.spec.vm_priority;
-        let Some(size) = self.settings.vm_size(&cluster.spec.vm_size) else {
-            return Ok(None);
-        };
-        let (all, family) = self.settings.quotas.cores(priority, &size.family);
-        if all.is_none() && family.is_none() {
-            return Ok(None);
-        }
-        let Some(group) = tx.group(&cluster.scope.subscription, &cluster.scope.group)? else {
-            return Ok(None);
-        };
-        let Some(workspace) = tx.workspace(group.uid, &cluster.workspace)? else {
-            return Ok(None);
-        };
-        let nodes = tx.nodes_in_use(&workspace.scope.subscription, &workspace.region)?;
-        let room = |limit: u32, family: Option<&str>, what: &str| {
-            let used = self.settings.cores_in_use(&nodes, priority, family);
-            Room {
-                nodes: limit.saturating_sub(used) / size.cores.max(1),
-                limit: format!(
-                    "The quota of {what} in {} is {limit} cores, {used} are in use; raise it under quotas for more.",
-                    workspace.region
-                ),
-            }
-        };
-        let of_family = family.map(|limit| room(limit, Some(&size.family), &size.family));
-        let of_all = all.map(|limit| room(limit, None, "all nodes"));
-        Ok([of_family, of_all]
-            .into_iter()
-            .flatten()
-            .min_by_key(|room| room.nodes))
-    }
-
-    /// How many more nodes get GPUs of their own: those of all nodes never sum above the machine's.
-    fn room_of_gpus(&self, tx: &Tx<'_>, cluster: &Cluster) -> Result<Option<Room>, StoreError> {
-        let gpus_of = |spec: &ClusterSpec| self.settings.vm_size(&spec.vm_size).map_or(0, |size| size.gpus);
-        let gpus = gpus_of(&cluster.spec);
-        if gpus == 0 || self.settings.ignore_missing_gpus {
-            return Ok(None);
-        }
-        let mut used = 0u32;
-        for node in tx.nodes()? {
-            if let Some(of) = tx.cluster_by_uid(node.cluster)? {
-                used = used.saturating_add(gpus_of(&of.spec));
-            }
-        }
-        let there = self.capacity.gpus;
-        Ok(Some(Room {
-            nodes: there.saturating_sub(used) / gpus,
-            limit: format!("This machine offers {there} GPUs, {used} are given to nodes."),
-        }))
-    }
-
-    /// What the cluster asks for that cannot be had, so that no node of it can be.
-    fn unavailable(&self, cluster: &Cluster) -> Option<BatchAiError> {
-        let gpus = self
-            .settings
-            .vm_size(&cluster.spec.vm_size)
-            .map_or(0, |size| size.gpus);
-        if gpus > self.capacity.gpus && !self.settings.ignore_missing_gpus {
-            let size = &cluster.spec.vm_size;
-            let message = format!(
-                "Nodes of size {size} have {gpus} GPUs and this machine offers {}. Use a size without GPUs, or set \
-                 local.missing_gpus = \"ignore\".",
-                self.capacity.gpus
-            );
-            return Some(BatchAiError::not_available("properties.vmSize", message));
-        }
-        cluster_unavailable(&cluster.spec)
     }
 
     fn release(
@@ -339,12 +245,28 @@ impl Round {
             self.start(tx, &mut job, nodes, &start.nodes, port)?;
             decided.effects.push(self.launch(tx, cluster, &job)?);
         }
-        if let Some((uid, reason)) = plan.reasons.first()
+        if self.full {
+            let view = self.view(cluster, nodes, stopping);
+            self.note_reasons(tx, cluster, &view)?;
+        } else if let Some((uid, reason)) = plan.reasons.first()
             && let Some(job) = tx.job_by_uid(*uid)?
         {
             self.note_reason(tx, job, reason.to_string())?;
         }
         Ok(refused)
+    }
+
+    /// Writes down why jobs wait, those included that are too large for the cluster and that the line above
+    /// passes over. Only in a full round: each change of the head would change the reason of all behind it.
+    fn note_reasons(&self, tx: &Tx<'_>, cluster: &Cluster, view: &ClusterView) -> Result<(), StoreError> {
+        let line = tx.line(cluster.meta.uid, u32::MAX, LINE)?;
+        let waiting: Vec<Waiting> = line.iter().map(waiting).collect();
+        for (uid, reason) in place(view, &waiting, self.starts_blocked().as_deref()).reasons {
+            if let Some(job) = tx.job_by_uid(uid)? {
+                self.note_reason(tx, job, reason.to_string())?;
+            }
+        }
+        Ok(())
     }
 
     fn start(

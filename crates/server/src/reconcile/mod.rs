@@ -10,6 +10,7 @@ mod deletions;
 mod effects;
 mod jobs;
 mod observations;
+mod room;
 
 use jiff::Timestamp;
 use trainyard_domain::state::BatchAiError;

@@ -284,7 +284,7 @@ fn tokens_of_one_workspace_see_no_other() {
             group()
         ))
         .expect(403);
-    house.get("~%2F..%2Fws2").expect(400);
+    house.get("~%2F..%2Fws2").expect(403);
 }
 
 #[test]
@@ -331,7 +331,7 @@ fn tokens_are_made_listed_and_revoked_by_owners_of_their_scope() {
     }
     post(json!({"name": "n"})).expect(400);
     let (_, owner) = make(&house, "Owner", &group());
-    let (reader_id, reader) = make(&house, "Reader", &full("~").split('?').next().unwrap());
+    let (reader_id, reader) = make(&house, "Reader", full("~").split('?').next().unwrap());
     let (everywhere, _) = make(&house, "Reader", "/");
     let list = |token: &str| {
         house.token.replace(token.to_owned());

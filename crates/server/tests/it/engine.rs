@@ -106,6 +106,11 @@ impl Script {
         firsts.map(|(_, plan)| job_of(plan).to_owned()).collect()
     }
 
+    /// Attempts whose end it was not told to forget, and those that run.
+    pub fn remembered(&self) -> usize {
+        self.state().runs.len()
+    }
+
     pub fn node_count(&self) -> usize {
         self.state().nodes.len()
     }

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
-use axum::http::{HeaderMap, Method, Request};
+use axum::http::{Method, Request};
 use http_body_util::BodyExt;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -21,6 +21,7 @@ use trainyard_store::Store;
 use trainyard_store::db::InlineHandle;
 use trainyard_store::seal::SealKey;
 
+pub use crate::answer::Answer;
 use crate::engine::Script;
 
 pub const SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000000";
@@ -108,6 +109,41 @@ pub fn settings() -> Settings {
     }
 }
 
+/// What was logged in this test's thread. One subscriber serves all threads: one of a single thread would
+/// be left out by the others' first use of a log line.
+#[derive(Clone, Copy)]
+struct ThreadLog;
+
+thread_local! {
+    static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+impl std::io::Write for ThreadLog {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        LOG.with_borrow_mut(|log| log.extend_from_slice(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn listen() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let lines = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_ansi(false);
+        tracing::subscriber::set_global_default(lines.with_writer(|| ThreadLog).finish()).unwrap();
+    });
+}
+
+/// What this test's thread has logged.
+pub fn log() -> String {
+    LOG.with_borrow(|log| String::from_utf8_lossy(log).into_owned())
+}
+
 impl House {
     /// An empty server with an admin.
     pub fn bare() -> House {
@@ -138,6 +174,7 @@ impl House {
         folder: Arc<TempDir>,
         seed: u64,
     ) -> House {
+        listen();
         let random = Mutex::new(seed);
         let key = SealKey::from_bytes(&[7; 32], {
             let seeded = Seeded(Mutex::new(seed));
@@ -421,121 +458,6 @@ pub fn job(command: &str) -> Value {
         "customToolkitSettings": {"commandLine": command},
         "secrets": [{"name": "S", "value": format!("{SECRET}-value")}]
     }})
-}
-
-#[derive(Debug)]
-pub struct Answer {
-    pub what: String,
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub body: Vec<u8>,
-}
-
-impl Answer {
-    /// What holds for every answer.
-    fn check(&self, may_fail: bool) {
-        assert!(self.status < 500 || may_fail, "{self:?} {}", self.text());
-        let id = self.header("x-ms-request-id");
-        assert!(id.parse::<uuid::Uuid>().is_ok(), "{self:?}");
-        for name in [
-            "x-ms-correlation-request-id",
-            "x-ms-routing-request-id",
-            "request-id",
-        ] {
-            assert_eq!(self.header(name), id);
-        }
-        for kind in ["reads", "writes", "deletes"] {
-            assert!(
-                self.header(&format!("x-ms-ratelimit-remaining-subscription-{kind}"))
-                    .parse::<u32>()
-                    .is_ok()
-            );
-        }
-        assert_eq!(
-            (
-                self.header("cache-control"),
-                self.header("pragma"),
-                self.header("expires")
-            ),
-            ("no-cache", "no-cache", "-1")
-        );
-        assert_eq!(self.header("x-content-type-options"), "nosniff");
-        assert!(self.header("strict-transport-security").starts_with("max-age="));
-        assert!(!self.text().contains(SECRET), "a secret in {self:?}");
-        let kind = self.maybe("content-type").unwrap_or("");
-        if kind.starts_with("application/json") {
-            assert_eq!(kind, "application/json; charset=utf-8");
-            assert!(!has_null(&self.json()), "null in {}", self.text());
-        }
-        if self.status >= 400 && !self.body.is_empty() {
-            let error = &self.json()["error"];
-            assert!(
-                error["code"].as_str().is_some_and(|c| !c.is_empty()),
-                "{}",
-                self.text()
-            );
-            assert!(
-                error["message"].as_str().is_some_and(|m| !m.is_empty()),
-                "{}",
-                self.text()
-            );
-        }
-        if self.status == 202 && self.headers.contains_key("location") {
-            assert!(self.body.is_empty());
-            assert_eq!(self.header("retry-after"), "1");
-            assert!(self.header("azure-asyncoperation").contains("/operationresults/"));
-            assert!(self.header("location").contains("/operationstatuses/"));
-        }
-    }
-
-    pub fn expect(self, status: u16) -> Answer {
-        assert_eq!(self.status, status, "{}: {}", self.what, self.text());
-        self
-    }
-
-    /// Expects an error; its body.
-    pub fn error(self, status: u16, code: &str) -> Value {
-        let error = self.expect(status).json()["error"].clone();
-        assert_eq!(error["code"], code, "{error}");
-        error
-    }
-
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-
-    pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{}: {e}: {}", self.what, self.text()))
-    }
-
-    pub fn maybe(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(|value| value.to_str().unwrap())
-    }
-
-    pub fn header(&self, name: &str) -> &str {
-        self.maybe(name)
-            .unwrap_or_else(|| panic!("{} has no {name}", self.what))
-    }
-
-    /// Names of the resources of a list.
-    pub fn names(&self) -> Vec<String> {
-        let json = self.json();
-        json["value"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|v| v["name"].as_str().unwrap().to_owned())
-            .collect()
-    }
-}
-
-pub fn has_null(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Array(values) => values.iter().any(has_null),
-        Value::Object(members) => members.values().any(has_null),
-        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-    }
 }
 
 /// The reference material beside the repository, if it is here.

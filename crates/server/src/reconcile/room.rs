@@ -1,0 +1,109 @@
+//! How many nodes a cluster can have: bounded by the machine, by quotas and by what is built.
+
+use trainyard_domain::launch::cluster_unavailable;
+use trainyard_domain::spec::{ClusterSpec, VmPriority};
+use trainyard_domain::state::{BatchAiError, Cluster};
+use trainyard_sched::Room;
+use trainyard_store::{StoreError, Tx};
+
+use super::Round;
+
+impl Round {
+    /// How many more nodes there can be.
+    pub(super) fn room(&self, tx: &Tx<'_>, cluster: &Cluster) -> Result<Room, StoreError> {
+        if let Some(error) = self.unavailable(cluster) {
+            return Ok(Room {
+                nodes: 0,
+                limit: error.message,
+            });
+        }
+        let most = self.capacity.max_nodes;
+        let machine = Room {
+            nodes: most.saturating_sub(tx.count_nodes()?),
+            limit: format!("This machine takes at most {most} nodes; raise local.max_nodes for more."),
+        };
+        let others = [self.room_of_quota(tx, cluster)?, self.room_of_gpus(tx, cluster)?];
+        let less = |least: Room, room: Room| if room.nodes < least.nodes { room } else { least };
+        Ok(others.into_iter().flatten().fold(machine, less))
+    }
+
+    /// How many more nodes the quotas of cores allow (behaviour.md section 2: a cluster stays below its
+    /// target when a quota runs out).
+    fn room_of_quota(&self, tx: &Tx<'_>, cluster: &Cluster) -> Result<Option<Room>, StoreError> {
+        let priority = cluster.spec.vm_priority;
+        let Some(size) = self.settings.vm_size(&cluster.spec.vm_size) else {
+            return Ok(None);
+        };
+        let (all, family) = self.settings.quotas.cores(priority, &size.family);
+        if all.is_none() && family.is_none() {
+            return Ok(None);
+        }
+        let Some(group) = tx.group(&cluster.scope.subscription, &cluster.scope.group)? else {
+            return Ok(None);
+        };
+        let Some(workspace) = tx.workspace(group.uid, &cluster.workspace)? else {
+            return Ok(None);
+        };
+        let nodes = tx.nodes_in_use(&workspace.scope.subscription, &workspace.region)?;
+        let word = match priority {
+            VmPriority::Dedicated => "dedicated_cores",
+            VmPriority::LowPriority => "lowpriority_cores",
+        };
+        let room = |limit: u32, family: Option<&str>, key: String| {
+            let used = self.settings.cores_in_use(&nodes, priority, family);
+            Room {
+                nodes: limit.saturating_sub(used) / size.cores.max(1),
+                limit: format!(
+                    "The quota of {} is {limit} cores, {used} are in use; raise {key} for more.",
+                    workspace.region
+                ),
+            }
+        };
+        let name = &size.family;
+        let of_family =
+            family.map(|limit| room(limit, Some(name), format!("quotas.families.\"{name}\".{word}")));
+        let of_all = all.map(|limit| room(limit, None, format!("quotas.{word}")));
+        Ok([of_family, of_all]
+            .into_iter()
+            .flatten()
+            .min_by_key(|room| room.nodes))
+    }
+
+    /// How many more nodes get GPUs of their own: those of all nodes never sum above the machine's.
+    fn room_of_gpus(&self, tx: &Tx<'_>, cluster: &Cluster) -> Result<Option<Room>, StoreError> {
+        let gpus_of = |spec: &ClusterSpec| self.settings.vm_size(&spec.vm_size).map_or(0, |size| size.gpus);
+        let gpus = gpus_of(&cluster.spec);
+        if gpus == 0 || self.settings.ignore_missing_gpus {
+            return Ok(None);
+        }
+        let mut used = 0u32;
+        for node in tx.nodes()? {
+            if let Some(of) = tx.cluster_by_uid(node.cluster)? {
+                used = used.saturating_add(gpus_of(&of.spec));
+            }
+        }
+        let there = self.capacity.gpus;
+        Ok(Some(Room {
+            nodes: there.saturating_sub(used) / gpus,
+            limit: format!("This machine offers {there} GPUs, {used} are given to nodes."),
+        }))
+    }
+
+    /// What the cluster asks for that cannot be had, so that no node of it can be.
+    pub(super) fn unavailable(&self, cluster: &Cluster) -> Option<BatchAiError> {
+        let gpus = self
+            .settings
+            .vm_size(&cluster.spec.vm_size)
+            .map_or(0, |size| size.gpus);
+        if gpus > self.capacity.gpus && !self.settings.ignore_missing_gpus {
+            let size = &cluster.spec.vm_size;
+            let message = format!(
+                "Nodes of size {size} have {gpus} GPUs and this machine offers {}. Use a size without GPUs, or set \
+                 local.missing_gpus = \"ignore\".",
+                self.capacity.gpus
+            );
+            return Some(BatchAiError::not_available("properties.vmSize", message));
+        }
+        cluster_unavailable(&cluster.spec)
+    }
+}
