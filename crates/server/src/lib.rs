@@ -1,6 +1,6 @@
 //! The service: operation table, handlers, access, long-running operations, reconcilers, metrics.
 //!
-//! The way of a request: [`http`] folds the path and finds the row of the operation table ([`ops`]) →
+//! The way of a request: [`dispatch`] folds the path and finds the row of the operation table ([`ops`]) →
 //! [`access`] → the handler in [`api`] → the wire adapter → one write → the answer. The way of a job is in
 //! [`reconcile`]. No engine is known here by name, and no SQL.
 
@@ -8,6 +8,7 @@ mod access;
 mod api;
 mod app;
 mod arm_error;
+mod dispatch;
 mod http;
 mod lro;
 mod metrics;

@@ -1,0 +1,275 @@
+//! The one door for every request: from HTTP to the row of the operation table, its handler, and back.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderValue, Method, Response, StatusCode, header};
+use futures_util::FutureExt;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use percent_encoding::percent_decode_str;
+use tracing::{Instrument, error, info, info_span};
+use trainyard_wire::envelope::{self, ErrorBody};
+use uuid::Uuid;
+
+use crate::App;
+use crate::access;
+use crate::api;
+use crate::arm_error::ApiError;
+use crate::http::{Call, Query, Reply, base_url};
+use crate::ops::{self, Found, Op, Operation, Parameters, Versions};
+
+/// Path prefix of signed download links; their signature is their right.
+const FILES: &str = "/files/";
+
+impl App {
+    /// The service as a router: one fallback, since the operation table is the router.
+    pub fn router(self: &Arc<App>) -> axum::Router {
+        let app = Arc::clone(self);
+        axum::Router::new().fallback(move |request: Request| {
+            let app = Arc::clone(&app);
+            async move { app.answer(request).await }
+        })
+    }
+
+    /// Answers one request. It never fails and never panics: a problem is an answer too.
+    pub async fn answer(self: &Arc<App>, request: Request) -> Response<Body> {
+        let id = self.ports.random.uuid();
+        let head = request.method() == Method::HEAD;
+        let path = request.uri().path().to_owned();
+        let method = request.method().clone();
+        let span = info_span!("request", id = %id, %method, path = %log_path(&path));
+        let mut operation = "(none)";
+        let work = AssertUnwindSafe(self.dispatch(request, id, &mut operation)).catch_unwind();
+        let result = work
+            .instrument(span.clone())
+            .await
+            .unwrap_or(Err(ApiError::Panic));
+        let reply = span.in_scope(|| match result {
+            Ok(reply) => reply,
+            Err(problem) => refuse(&problem),
+        });
+        let mut response = reply.into_response(id);
+        self.metrics.answered(operation, response.status());
+        span.in_scope(|| info!(status = response.status().as_u16(), operation, "answered"));
+        if head {
+            *response.body_mut() = Body::empty();
+        }
+        response
+    }
+
+    async fn dispatch(
+        self: &Arc<App>,
+        request: Request,
+        id: Uuid,
+        operation_name: &mut &'static str,
+    ) -> Result<Reply, ApiError> {
+        let (parts, body) = request.into_parts();
+        let path = parts.uri.path();
+        if path.len() >= FILES.len() && path.starts_with(FILES) {
+            *operation_name = "Files_Download";
+            return api::files::download(self, &parts);
+        }
+        let segments = segments(path)?;
+        let query = Query::parse(parts.uri.query().unwrap_or(""));
+        let (operation, parameters) = route(&parts.method, path, &segments, &query)?;
+        *operation_name = operation.name;
+        check_version(operation.versions, &query)?;
+        let caller = access::admit(self, operation, &parameters, &parts.headers)?;
+        self.check_subscription(&parameters)?;
+        let body = self.body(body).await?;
+        let base = base_url(self.settings.public_url.as_deref(), &parts)?;
+        let call = Call {
+            id,
+            parameters,
+            query,
+            headers: parts.headers,
+            body,
+            caller,
+            base,
+            operation,
+        };
+        self.run(operation.op, call).await
+    }
+
+    fn check_subscription(&self, parameters: &Parameters) -> Result<(), ApiError> {
+        let id = parameters.get("subscriptionId");
+        let known = self
+            .settings
+            .subscriptions
+            .iter()
+            .any(|s| s.as_str().eq_ignore_ascii_case(id));
+        if parameters.has("subscriptionId") && !known {
+            return Err(ApiError::NoSubscription {
+                id: trainyard_domain::name::excerpt(id),
+            });
+        }
+        Ok(())
+    }
+
+    async fn body(&self, body: Body) -> Result<Vec<u8>, ApiError> {
+        let limit = self.settings.body_bytes;
+        match Limited::new(body, limit).collect().await {
+            Ok(collected) => Ok(collected.to_bytes().to_vec()),
+            Err(error) if error.is::<LengthLimitError>() => Err(ApiError::TooLarge { limit }),
+            Err(_) => Err(ApiError::invalid(
+                "",
+                "The body broke off. Send the request again.",
+            )),
+        }
+    }
+
+    async fn run(self: &Arc<App>, op: Op, call: Call) -> Result<Reply, ApiError> {
+        match op {
+            Op::Health => Ok(Reply::text("ok\n".to_owned())),
+            Op::Metrics => api::server::metrics(self),
+            Op::TokensList => api::tokens::list(self, &call),
+            Op::TokensCreate => api::tokens::create(self, call).await,
+            Op::TokensRevoke => api::tokens::revoke(self, call).await,
+            Op::Stop => api::server::stop(self, &call),
+            Op::OperationsList => Ok(api::server::operations()),
+            Op::SubscriptionsList => Ok(api::subscriptions::list(self)),
+            Op::SubscriptionsGet => api::subscriptions::get(&call),
+            Op::ProvidersGet => api::subscriptions::provider(&call),
+            Op::ProvidersRegister => api::subscriptions::provider(&call),
+            Op::ProvidersUnregister => api::subscriptions::provider(&call),
+            Op::GroupsList => api::groups::list(self, &call),
+            Op::GroupsCreate => api::groups::create(self, call).await,
+            Op::GroupsGet => api::groups::get(self, &call),
+            Op::GroupsExists => api::groups::exists(self, &call),
+            Op::GroupsDelete => api::groups::delete(self, call).await,
+            Op::UsagesList => api::usages::list(self, &call),
+            Op::OperationResult => api::operations::result(self, &call),
+            Op::OperationStatus => api::operations::status(self, &call),
+            Op::WorkspacesList => api::workspaces::list(self, &call),
+            Op::WorkspacesListByGroup => api::workspaces::list_by_group(self, &call),
+            Op::WorkspacesCreate => api::workspaces::create(self, call).await,
+            Op::WorkspacesUpdate => api::workspaces::update(self, call).await,
+            Op::WorkspacesDelete => api::workspaces::delete(self, call).await,
+            Op::WorkspacesGet => api::workspaces::get(self, &call),
+            Op::ExperimentsList => api::experiments::list(self, &call),
+            Op::ExperimentsCreate => api::experiments::create(self, call).await,
+            Op::ExperimentsDelete => api::experiments::delete(self, call).await,
+            Op::ExperimentsGet => api::experiments::get(self, &call),
+            Op::JobsList => api::jobs::list(self, &call),
+            Op::JobsCreate => api::jobs::create(self, call).await,
+            Op::JobsDelete => api::jobs::delete(self, call).await,
+            Op::JobsGet => api::jobs::get(self, &call),
+            Op::JobsListOutputFiles => api::files::list(self, &call),
+            Op::JobsListRemoteLogin => api::jobs::remote_login(self, &call),
+            Op::JobsTerminate => api::jobs::terminate(self, call).await,
+            Op::FileServersCreate => api::file_servers::create(self, call).await,
+            Op::FileServersDelete => api::file_servers::delete(self, call).await,
+            Op::FileServersGet => api::file_servers::get(self, &call),
+            Op::FileServersList => api::file_servers::list(self, &call),
+            Op::ClustersCreate => api::clusters::create(self, call).await,
+            Op::ClustersUpdate => api::clusters::update(self, call).await,
+            Op::ClustersDelete => api::clusters::delete(self, call).await,
+            Op::ClustersGet => api::clusters::get(self, &call),
+            Op::ClustersListRemoteLogin => api::clusters::remote_login(self, &call),
+            Op::ClustersList => api::clusters::list(self, &call),
+        }
+    }
+}
+
+/// A signed link's path stands in the log without what comes behind the share, its query never.
+fn log_path(path: &str) -> &str {
+    if path.starts_with(FILES) { FILES } else { path }
+}
+
+fn segments(path: &str) -> Result<Vec<String>, ApiError> {
+    path.strip_prefix('/')
+        .unwrap_or(path)
+        .trim_end_matches('/')
+        .split('/')
+        .map(|segment| {
+            let decoded = percent_decode_str(segment).decode_utf8();
+            decoded.map(|s| s.into_owned()).map_err(|_| ApiError::NoRoute {
+                path: trainyard_domain::name::excerpt(path),
+            })
+        })
+        .collect()
+}
+
+fn route(
+    method: &Method,
+    path: &str,
+    segments: &[String],
+    query: &Query,
+) -> Result<(&'static Operation, Parameters), ApiError> {
+    match ops::find(method, segments) {
+        Found::Operation(operation, parameters) => Ok((operation, parameters)),
+        Found::OtherMethod => Err(ApiError::Method {
+            method: method.to_string(),
+        }),
+        Found::Nothing => {
+            let provider = segments
+                .iter()
+                .position(|s| s.eq_ignore_ascii_case("Microsoft.BatchAI"));
+            let kind: Vec<&str> = provider
+                .map(|at| segments[at + 1..].iter().step_by(2).map(String::as_str).collect())
+                .unwrap_or_default();
+            if kind.is_empty() {
+                return Err(ApiError::NoRoute {
+                    path: trainyard_domain::name::excerpt(path),
+                });
+            }
+            check_version(Versions::BatchAi, query)?;
+            Err(ApiError::NoType {
+                kind: trainyard_domain::name::excerpt(&kind.join("/")),
+            })
+        }
+    }
+}
+
+fn check_version(versions: Versions, query: &Query) -> Result<(), ApiError> {
+    let asked = match (versions, query.get("api-version")) {
+        (Versions::Own, _) => return Ok(()),
+        (_, None | Some("")) => return Err(ApiError::MissingApiVersion),
+        (_, Some(asked)) => asked,
+    };
+    let dated = asked.len() >= 10
+        && asked.bytes().take(10).enumerate().all(|(i, b)| {
+            if i == 4 || i == 7 {
+                b == b'-'
+            } else {
+                b.is_ascii_digit()
+            }
+        });
+    match versions {
+        Versions::BatchAi if asked == ops::VERSION => Ok(()),
+        Versions::ResourceManager if dated => Ok(()),
+        _ => Err(ApiError::ApiVersion {
+            asked: trainyard_domain::name::excerpt(asked),
+            served: ops::VERSION,
+        }),
+    }
+}
+
+/// A problem as an answer; what is our fault goes to the log with its causes.
+fn refuse(problem: &ApiError) -> Reply {
+    let shown = problem.show();
+    if shown.status.is_server_error() {
+        let mut causes = Vec::new();
+        let mut source = std::error::Error::source(problem);
+        while let Some(cause) = source {
+            causes.push(cause.to_string());
+            source = cause.source();
+        }
+        error!(code = shown.code, ?causes, "{problem}");
+    }
+    let body = ErrorBody {
+        target: shown.target,
+        ..ErrorBody::new(shown.code, shown.message)
+    };
+    let reply = Reply::json(shown.status, envelope::error(&body));
+    match shown.status {
+        StatusCode::UNAUTHORIZED => reply.header(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static("Bearer realm=\"Trainyard\""),
+        ),
+        StatusCode::SERVICE_UNAVAILABLE => reply.header(header::RETRY_AFTER, HeaderValue::from_static("5")),
+        _ => reply,
+    }
+}
