@@ -44,6 +44,8 @@ pub enum ApiError {
     Method {
         /// The method.
         method: String,
+        /// The methods that it knows, as in the Allow header.
+        allowed: String,
     },
     /// No token, or not one of ours.
     #[error("the caller is not known")]
@@ -251,10 +253,10 @@ impl ApiError {
                 "InvalidResourceType",
                 format!("The resource type '{kind}' is not found in 'Microsoft.BatchAI' for this api-version."),
             ),
-            ApiError::Method { method } => shown(
+            ApiError::Method { method, allowed } => shown(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "MethodNotAllowed",
-                format!("The method {method} is not known at this address. Check the operation."),
+                format!("The method {method} is not known at this address. Use {allowed}."),
             ),
             ApiError::Unauthenticated => shown(
                 StatusCode::UNAUTHORIZED,

@@ -200,8 +200,9 @@ fn route(
 ) -> Result<(&'static Operation, Parameters), ApiError> {
     match ops::find(method, segments) {
         Found::Operation(operation, parameters) => Ok((operation, parameters)),
-        Found::OtherMethod => Err(ApiError::Method {
+        Found::OtherMethods(allowed) => Err(ApiError::Method {
             method: method.to_string(),
+            allowed,
         }),
         Found::Nothing => {
             let provider = segments
@@ -264,6 +265,10 @@ fn refuse(problem: &ApiError) -> Reply {
         ..ErrorBody::new(shown.code, shown.message)
     };
     let reply = Reply::json(shown.status, envelope::error(&body));
+    let reply = match problem {
+        ApiError::Method { allowed, .. } => reply.text_header(header::ALLOW, allowed),
+        _ => reply,
+    };
     match shown.status {
         StatusCode::UNAUTHORIZED => reply.header(
             header::WWW_AUTHENTICATE,

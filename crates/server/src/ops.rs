@@ -132,8 +132,8 @@ operations! {
 pub enum Found {
     /// An operation, with the segments taken by `{…}` in order.
     Operation(&'static Operation, Parameters),
-    /// The path is known with other methods.
-    OtherMethod,
+    /// The path is known with these methods only.
+    OtherMethods(String),
     /// The path is not known.
     Nothing,
 }
@@ -159,7 +159,7 @@ impl Parameters {
 
 /// Looks a path up; `segments` are percent-decoded.
 pub fn find(method: &Method, segments: &[String]) -> Found {
-    let mut other_method = false;
+    let mut others = Vec::new();
     for operation in OPERATIONS {
         let Some(parameters) = fit(operation.path, segments) else {
             continue;
@@ -167,12 +167,12 @@ pub fn find(method: &Method, segments: &[String]) -> Found {
         if operation.method == *method {
             return Found::Operation(operation, parameters);
         }
-        other_method = true;
+        others.push(operation.method.as_str());
     }
-    if other_method {
-        Found::OtherMethod
-    } else {
+    if others.is_empty() {
         Found::Nothing
+    } else {
+        Found::OtherMethods(others.join(", "))
     }
 }
 
@@ -241,7 +241,7 @@ mod tests {
     fn a_known_path_with_another_method_is_told_apart() {
         assert!(matches!(
             find(&Method::POST, &segments("/healthz")),
-            Found::OtherMethod
+            Found::OtherMethods(allowed) if allowed == "GET"
         ));
         assert!(matches!(
             find(&Method::GET, &segments("/nothing")),

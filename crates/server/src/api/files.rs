@@ -148,6 +148,7 @@ pub fn download(app: &App, parts: &Parts) -> Result<Reply, ApiError> {
     if parts.method != Method::GET && parts.method != Method::HEAD {
         return Err(ApiError::Method {
             method: parts.method.to_string(),
+            allowed: "GET, HEAD".to_owned(),
         });
     }
     let query = parts.uri.query().unwrap_or("");

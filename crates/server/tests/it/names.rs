@@ -204,9 +204,9 @@ fn versions_paths_and_methods_are_told_apart() {
         &format!("{group}/providers/Microsoft.Other/x?{VERSION}"),
     )
     .error(404, "NotFound");
-    house
-        .send(Method::POST, "~", &[], Value::Null)
-        .error(405, "MethodNotAllowed");
+    let refused = house.send(Method::POST, "~", &[], Value::Null);
+    assert_eq!(refused.header("allow"), "PUT, PATCH, DELETE, GET");
+    refused.error(405, "MethodNotAllowed");
     house
         .patch("~/experiments/e", json!({}))
         .error(405, "MethodNotAllowed");
