@@ -196,9 +196,11 @@ impl World {
 
     pub(crate) fn before_round(&self) -> Checked<Before> {
         self.store.read(|s| {
-            let jobs = s.all_jobs_on_nodes()?;
+            let (jobs, nodes) = (s.all_jobs_on_nodes()?, s.nodes()?);
+            let staying = nodes.iter().filter(|n| !n.status.leaving);
             Ok(Before {
-                nodes: s.nodes()?.iter().map(|n| n.uid).collect(),
+                staying: staying.map(|n| n.uid).collect(),
+                nodes: nodes.iter().map(|n| n.uid).collect(),
                 attempts: jobs.iter().map(|j| (j.meta.uid, j.status.attempt)).collect(),
             })
         })
@@ -210,6 +212,25 @@ impl World {
             let nodes = s.nodes()?;
             let old: BTreeSet<Uid> = before.nodes.iter().copied().collect();
             let rows = rows(s)?;
+            let new: BTreeSet<Uid> = nodes.iter().map(|n| n.uid).collect();
+            for uid in before.staying.difference(&new) {
+                rule!(
+                    self.watch.is_gone(*uid),
+                    "node {uid} was given up, and nobody asked for that or saw it go"
+                );
+            }
+            let mut ports = BTreeSet::new();
+            for placement in s
+                .all_jobs_on_nodes()?
+                .iter()
+                .filter_map(|j| j.status.placement.as_ref())
+            {
+                let port = placement.port;
+                rule!(
+                    port == 0 || ports.insert(port),
+                    "port {port} is given to two jobs"
+                );
+            }
             for cluster in &rows.clusters {
                 let uid = cluster.meta.uid;
                 let here: Vec<&Node> = nodes.iter().filter(|n| n.cluster == uid).collect();
@@ -457,6 +478,7 @@ impl World {
         };
         let (result, status) = (known.result.clone(), known.status.clone());
         let (goal, since, before) = (known.goal.clone(), known.since, known.answer.clone());
+        let same = known.birth == self.model.birth(goal.path());
         let age = self.clock.elapsed() - since;
         let answer = self.read(&result)?;
         let short = self.read(&status)?;
@@ -494,7 +516,7 @@ impl World {
         if word == "InProgress" {
             return Ok(false);
         }
-        if word == "Succeeded" {
+        if word == "Succeeded" && same {
             self.check_goal(&goal)?;
         }
         if let Some(known) = self.model.operations.get_mut(index) {

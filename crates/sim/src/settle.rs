@@ -173,5 +173,5 @@ fn over(state: &str) -> bool {
 }
 
 fn scale(nodes: u32) -> serde_json::Value {
-    json!({"manual": {"targetNodeCount": nodes, "nodeDeallocationOption": "requeue"}})
+    json!({"manual": {"targetNodeCount": nodes, "nodeDeallocationOption": "waitforjobcompletion"}})
 }

@@ -161,7 +161,7 @@ impl World {
     }
 
     fn workspace_path(&mut self) -> String {
-        format!("workspaces/{}", name(&mut self.rng, "w", 1))
+        format!("workspaces/{}", name(&mut self.rng, "w", self.weights.names))
     }
 
     pub(crate) fn put_workspace(&mut self) -> Checked {
@@ -173,7 +173,7 @@ impl World {
         let path = format!(
             "{}/experiments/{}",
             self.workspace_path(),
-            name(&mut self.rng, "e", 1)
+            name(&mut self.rng, "e", self.weights.names)
         );
         self.put(path, Value::Null, Kind::Experiment)
     }
@@ -182,7 +182,7 @@ impl World {
         let path = format!(
             "{}/clusters/{}",
             self.workspace_path(),
-            name(&mut self.rng, "c", 1)
+            name(&mut self.rng, "c", self.weights.names)
         );
         let scale = scale(&mut self.rng);
         let mut body = json!({"properties": {
@@ -229,10 +229,15 @@ impl World {
             "cluster": {"id": resource(&cluster)},
             "nodeCount": nodes,
             "schedulingPriority": priority,
-            "customToolkitSettings": {"commandLine": "true"},
             "jobPreparation": {"commandLine": fate.command()},
             "stdOutErrPathPrefix": "$AZ_BATCHAI_JOB_TEMP"
         }});
+        if self.rng.chance(200) {
+            body["properties"]["pyTorchSettings"] =
+                json!({"pythonScriptFilePath": "/train.py", "communicationBackend": "tcp"});
+        } else {
+            body["properties"]["customToolkitSettings"] = json!({"commandLine": "true"});
+        }
         if limited {
             body["properties"]["constraints"] = json!({"maxWallClockTime": "PT45S"});
         }
@@ -324,8 +329,10 @@ impl World {
         }
         if made {
             self.model.gone(&path);
+            self.model.births += 1;
             let resource = Resource {
                 life: Life::Standing,
+                birth: self.model.births,
                 body,
                 etag: answer.etag,
                 kind,
@@ -486,6 +493,7 @@ impl World {
                 result,
                 status,
                 since,
+                birth: self.model.birth(goal.path()),
                 goal,
                 answer: None,
             });
