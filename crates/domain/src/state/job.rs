@@ -304,6 +304,10 @@ impl JobStatus {
                 });
             }
             (JobPhase::Queued, JobEvent::Refused(error)) => next.finish(now, None, vec![error]),
+            // Nothing can be said of its nodes yet: they are told to stop what they may have begun.
+            (JobPhase::Running, JobEvent::Refused(error)) => {
+                next.phase = JobPhase::Stopping(AfterStop::Finish(Verdict::NotStarted(error, None)));
+            }
             (JobPhase::Queued, JobEvent::Terminate) => next.finish(now, None, vec![terminated()]),
             (JobPhase::Running | JobPhase::Stopping(_), JobEvent::Reported { attempt, node, seen }) => {
                 if attempt != self.attempt {
@@ -331,8 +335,9 @@ impl JobStatus {
             }
             (
                 JobPhase::Running | JobPhase::Stopping(_) | JobPhase::Succeeded | JobPhase::Failed,
-                JobEvent::Placed { .. } | JobEvent::Refused(_),
+                JobEvent::Placed { .. },
             )
+            | (JobPhase::Stopping(_) | JobPhase::Succeeded | JobPhase::Failed, JobEvent::Refused(_))
             | (
                 JobPhase::Queued | JobPhase::Stopping(_) | JobPhase::Succeeded | JobPhase::Failed,
                 JobEvent::Requeue,

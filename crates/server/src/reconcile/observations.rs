@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tracing::{info, warn};
 use trainyard_domain::ids::{PlacementId, Uid};
-use trainyard_domain::state::{JobEvent, Node, NodeEvent, NodePhase, Seen};
+use trainyard_domain::state::{BatchAiError, JobEvent, JobPhase, Node, NodeEvent, NodePhase, Seen};
 use trainyard_engine::{NodeSeen, Observation, PlacementSeen};
 use trainyard_store::{StoreError, Tx};
 
@@ -116,6 +116,19 @@ impl Round {
             PlacementSeen::Ended(verdict) => Seen::Ended(verdict),
         };
         self.report(tx, &node, id, seen, decided)
+    }
+
+    /// The engine could not be told of an attempt. Some node may know it from before, so they are all stopped
+    /// first.
+    pub(super) fn refuse(&self, tx: &Tx<'_>, id: PlacementId, error: BatchAiError) -> Result<(), StoreError> {
+        let Some(mut job) = tx.job_by_uid(id.job)?.filter(|job| job.placement_id() == id) else {
+            return Ok(());
+        };
+        if job.status.phase == JobPhase::Running {
+            let event = JobEvent::Refused(error);
+            apply_to_job(tx, &mut job, event, self.now, self.settings.max_node_losses)?;
+        }
+        Ok(())
     }
 
     fn report(
