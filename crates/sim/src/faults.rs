@@ -8,8 +8,8 @@ use trainyard_domain::launch::{LaunchPlan, NodePlan};
 use trainyard_domain::state::{BatchAiError, Verdict};
 use trainyard_engine::fake::{Course, NodeCourse, OnStop, Script, Setup};
 
+use crate::fate::{End, Fate};
 use crate::rng::Rng;
-use crate::workload::{End, Fate};
 
 /// How often something goes wrong, of a thousand times, and how long things take.
 #[derive(Debug, Clone, Default)]

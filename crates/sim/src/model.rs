@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::workload::Fate;
+use crate::fate::Fate;
 
 /// What the client knows.
 #[derive(Default)]

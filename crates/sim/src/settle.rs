@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use crate::client::resource;
+use crate::fate::End;
 use crate::faults::calm;
 use crate::model::Life;
-use crate::workload::End;
 use crate::world::{MOST_NODES, World};
 use crate::{Broken, Checked, rule};
 

@@ -72,7 +72,7 @@ impl FakeEngine {
         let wake = {
             let mut state = self.state();
             state.advance(now);
-            state.to_wake()
+            state.take_wake()
         };
         if let Some(wake) = wake {
             wake();

@@ -104,7 +104,7 @@ impl State {
     }
 
     /// The server's wake-up, if there is something to observe now.
-    pub(super) fn to_wake(&mut self) -> Option<Wake> {
+    pub(super) fn take_wake(&mut self) -> Option<Wake> {
         std::mem::take(&mut self.woken)
             .then(|| self.wake.clone())
             .flatten()
