@@ -8,8 +8,8 @@ use trainyard_domain::launch::{LaunchPlan, NodePlan};
 use trainyard_domain::state::{BatchAiError, Verdict};
 use trainyard_engine::fake::{Course, NodeCourse, OnStop, Script, Setup};
 
+use crate::fate::{End, Fate};
 use crate::rng::Rng;
-use crate::workload::{End, Fate};
 
 /// How often something goes wrong, of a thousand times, and how long things take.
 #[derive(Debug, Clone, Default)]
@@ -18,7 +18,7 @@ pub struct Rates {
     pub call_lost: u32,
     /// An observation is told by `observe_all` only.
     pub told_never: u32,
-    /// An observation comes twice.
+    /// An observation comes again, and perhaps again.
     pub told_twice: u32,
     /// Longest delay of an observation, in milliseconds.
     pub told_late: u64,
@@ -141,8 +141,8 @@ impl Script for SeededScript {
             return Vec::new();
         }
         let mut delays = vec![self.time(rates.told_late)];
-        if self.rng.chance(rates.told_twice) {
-            delays.push(self.time(rates.told_late + 5_000));
+        while delays.len() < 4 && self.rng.chance(rates.told_twice) {
+            delays.push(self.time(rates.told_late + 30_000));
         }
         delays
     }

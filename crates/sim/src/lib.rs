@@ -9,7 +9,9 @@
 
 mod check;
 mod client;
+mod fate;
 mod faults;
+mod look;
 mod model;
 mod ports;
 mod rng;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::workload::Fate;
+use crate::fate::Fate;
 
 /// What the client knows.
 #[derive(Default)]
@@ -13,12 +13,16 @@ pub struct Model {
     pub resources: BTreeMap<String, Resource>,
     /// Operations it was told to follow.
     pub operations: Vec<Operation>,
+    /// How many resources were made.
+    pub births: u64,
 }
 
 /// A resource that was once acknowledged.
 pub struct Resource {
     /// What is known of its life.
     pub life: Life,
+    /// Tells it from others that had its name before.
+    pub birth: u64,
     /// The body of its PUT.
     pub body: Value,
     /// Its ETag as last acknowledged.
@@ -88,6 +92,8 @@ pub struct Operation {
     pub since: i64,
     /// What it waits for.
     pub goal: Goal,
+    /// The birth of what it is about.
+    pub birth: Option<u64>,
     /// Its answer, once it was over.
     pub answer: Option<String>,
 }
@@ -101,10 +107,24 @@ pub enum Goal {
     Ended(String),
 }
 
+impl Goal {
+    /// The path it is about.
+    pub fn path(&self) -> &str {
+        match self {
+            Goal::Deleted(path) | Goal::Ended(path) => path,
+        }
+    }
+}
+
 impl Model {
     /// The life of a resource; one that was never heard of is gone.
     pub fn life(&self, path: &str) -> Life {
         self.resources.get(path).map_or(Life::Gone, |r| r.life)
+    }
+
+    /// What tells a resource from others that had its name before.
+    pub fn birth(&self, path: &str) -> Option<u64> {
+        self.resources.get(path).map(|r| r.birth)
     }
 
     /// Whether a path and all above it stand.

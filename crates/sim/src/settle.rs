@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use crate::client::resource;
+use crate::fate::End;
 use crate::faults::calm;
 use crate::model::Life;
-use crate::workload::End;
 use crate::world::{MOST_NODES, World};
 use crate::{Broken, Checked, rule};
 
@@ -173,5 +173,5 @@ fn over(state: &str) -> bool {
 }
 
 fn scale(nodes: u32) -> serde_json::Value {
-    json!({"manual": {"targetNodeCount": nodes, "nodeDeallocationOption": "requeue"}})
+    json!({"manual": {"targetNodeCount": nodes, "nodeDeallocationOption": "waitforjobcompletion"}})
 }

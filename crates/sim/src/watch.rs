@@ -48,6 +48,12 @@ impl Watch {
         let node = fact.node;
         match fact.what {
             What::NodeBegun => {}
+            What::NodeReleased(live) => {
+                rule!(
+                    live.is_empty(),
+                    "node {node} was released while {live:?} ran on it"
+                );
+            }
             What::NodeGone => {
                 self.gone.insert(node);
             }
@@ -143,6 +149,11 @@ impl Watch {
             rule!(all, "{id} succeeded, and not on all its nodes: {nodes:?}");
         }
         Ok(())
+    }
+
+    /// Whether a node was there and is truly gone.
+    pub fn is_gone(&self, node: Uid) -> bool {
+        self.gone.contains(&node)
     }
 
     /// How many attempts of a job lost a node.

@@ -4,6 +4,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::client::{Answer, GROUP, resource};
+use crate::fate::Fate;
 use crate::model::{Cluster, Goal, Job, Kind, Life, Operation, Resource, kind_of};
 use crate::rng::Rng;
 use crate::world::World;
@@ -11,83 +12,6 @@ use crate::{Checked, rule};
 
 /// Name of the storage account that breaks now and then.
 pub const BROKEN_ACCOUNT: &str = "flaky";
-
-/// What is decided for a job, and written into it, so that the engine's script knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fate {
-    /// How long it runs.
-    pub run_millis: u64,
-    /// How it ends.
-    pub end: End,
-    /// Index of the node on which it fails, if it does; the others end well.
-    pub bad: u32,
-}
-
-/// How a job ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// With this exit code.
-    Exits(i32),
-    /// Its preparation does, with this exit code.
-    PreparationFails(i32),
-    /// Not by itself.
-    Never,
-}
-
-impl Default for Fate {
-    fn default() -> Fate {
-        Fate {
-            run_millis: 0,
-            end: End::Exits(0),
-            bad: 0,
-        }
-    }
-}
-
-impl Fate {
-    fn draw(rng: &mut Rng, nodes: u32) -> Fate {
-        let code = i32::try_from(rng.between(1, 200)).unwrap_or(1);
-        let end = match rng.between(0, 9) {
-            0 => End::Exits(code),
-            1 => End::PreparationFails(code),
-            2 => End::Never,
-            _ => End::Exits(0),
-        };
-        let longest = *rng.pick(&[500, 5_000, 30_000]).unwrap_or(&500);
-        Fate {
-            run_millis: rng.between(0, longest),
-            end,
-            bad: rng.small(0, nodes - 1),
-        }
-    }
-
-    /// As a command line.
-    pub fn command(&self) -> String {
-        let (end, code) = match self.end {
-            End::Exits(code) => ("exit", code),
-            End::PreparationFails(code) => ("preparation", code),
-            End::Never => ("never", 0),
-        };
-        format!("sim {} {end} {code} {}", self.run_millis, self.bad)
-    }
-
-    /// From a command line.
-    pub fn parse(command: &str) -> Option<Fate> {
-        let mut words = command.strip_prefix("sim ")?.split(' ');
-        let run_millis = words.next()?.parse().ok()?;
-        let end = words.next()?;
-        let code = words.next()?.parse().ok()?;
-        Some(Fate {
-            run_millis,
-            end: match end {
-                "exit" => End::Exits(code),
-                "preparation" => End::PreparationFails(code),
-                _ => End::Never,
-            },
-            bad: words.next()?.parse().ok()?,
-        })
-    }
-}
 
 fn name(rng: &mut Rng, prefix: &str, most: u64) -> String {
     format!("{prefix}{}", rng.between(0, most))
@@ -161,7 +85,7 @@ impl World {
     }
 
     fn workspace_path(&mut self) -> String {
-        format!("workspaces/{}", name(&mut self.rng, "w", 1))
+        format!("workspaces/{}", name(&mut self.rng, "w", self.weights.names))
     }
 
     pub(crate) fn put_workspace(&mut self) -> Checked {
@@ -173,7 +97,7 @@ impl World {
         let path = format!(
             "{}/experiments/{}",
             self.workspace_path(),
-            name(&mut self.rng, "e", 1)
+            name(&mut self.rng, "e", self.weights.names)
         );
         self.put(path, Value::Null, Kind::Experiment)
     }
@@ -182,7 +106,7 @@ impl World {
         let path = format!(
             "{}/clusters/{}",
             self.workspace_path(),
-            name(&mut self.rng, "c", 1)
+            name(&mut self.rng, "c", self.weights.names)
         );
         let scale = scale(&mut self.rng);
         let mut body = json!({"properties": {
@@ -229,10 +153,15 @@ impl World {
             "cluster": {"id": resource(&cluster)},
             "nodeCount": nodes,
             "schedulingPriority": priority,
-            "customToolkitSettings": {"commandLine": "true"},
             "jobPreparation": {"commandLine": fate.command()},
             "stdOutErrPathPrefix": "$AZ_BATCHAI_JOB_TEMP"
         }});
+        if self.rng.chance(200) {
+            body["properties"]["pyTorchSettings"] =
+                json!({"pythonScriptFilePath": "/train.py", "communicationBackend": "tcp"});
+        } else {
+            body["properties"]["customToolkitSettings"] = json!({"commandLine": "true"});
+        }
         if limited {
             body["properties"]["constraints"] = json!({"maxWallClockTime": "PT45S"});
         }
@@ -324,8 +253,10 @@ impl World {
         }
         if made {
             self.model.gone(&path);
+            self.model.births += 1;
             let resource = Resource {
                 life: Life::Standing,
+                birth: self.model.births,
                 body,
                 etag: answer.etag,
                 kind,
@@ -486,6 +417,7 @@ impl World {
                 result,
                 status,
                 since,
+                birth: self.model.birth(goal.path()),
                 goal,
                 answer: None,
             });

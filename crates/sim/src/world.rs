@@ -1,6 +1,6 @@
 //! The simulated world: one server at a time, its disk, its engine, its clients.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -54,7 +54,7 @@ pub(crate) struct World {
     ports: Ports,
     handle: InlineHandle,
     server: Server,
-    weights: Weights,
+    pub(crate) weights: Weights,
     step: u32,
     crashes: u32,
     requests: u32,
@@ -68,7 +68,7 @@ struct Server {
 }
 
 /// How often each kind of step comes.
-struct Weights {
+pub(crate) struct Weights {
     act: u64,
     round: u64,
     full: u64,
@@ -78,6 +78,8 @@ struct Weights {
     jump: u64,
     share: u64,
     disk: u64,
+    /// Highest number in the names of workspaces, experiments and clusters: few names, much contention.
+    pub(crate) names: u64,
 }
 
 impl Weights {
@@ -92,6 +94,7 @@ impl Weights {
             jump: rng.between(0, 1),
             share: rng.between(0, 1),
             disk: rng.between(0, 1),
+            names: rng.between(0, 1),
         }
     }
 }
@@ -433,6 +436,8 @@ impl World {
 pub(crate) struct Before {
     /// Nodes there were.
     pub nodes: Vec<Uid>,
+    /// Those of them that nobody had told to leave.
+    pub staying: BTreeSet<Uid>,
     /// Attempts of jobs on nodes.
     pub attempts: BTreeMap<Uid, Attempt>,
 }

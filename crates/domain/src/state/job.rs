@@ -238,6 +238,8 @@ pub const JOB_FAILED: &str = "JobFailed";
 pub const JOB_PREPARATION_FAILED: &str = "JobPreparationFailed";
 /// Code of a job that ran too long (behaviour.md section 4, our choice).
 pub const JOB_TIMED_OUT: &str = "JobMaxWallClockTimeExceeded";
+/// Exit code of a job whose volumes cannot be had (errors.md, AZFMountError).
+const NOT_STARTED: i32 = -1;
 /// Code of a job whose nodes were lost too often.
 pub const NODE_LOST: &str = "NodeLost";
 
@@ -304,6 +306,11 @@ impl JobStatus {
                 });
             }
             (JobPhase::Queued, JobEvent::Refused(error)) => next.finish(now, None, vec![error]),
+            // Nothing can be said of its nodes yet: they are told to stop what they may have begun.
+            (JobPhase::Running, JobEvent::Refused(error)) => {
+                next.phase =
+                    JobPhase::Stopping(AfterStop::Finish(Verdict::NotStarted(error, Some(NOT_STARTED))));
+            }
             (JobPhase::Queued, JobEvent::Terminate) => next.finish(now, None, vec![terminated()]),
             (JobPhase::Running | JobPhase::Stopping(_), JobEvent::Reported { attempt, node, seen }) => {
                 if attempt != self.attempt {
@@ -331,8 +338,9 @@ impl JobStatus {
             }
             (
                 JobPhase::Running | JobPhase::Stopping(_) | JobPhase::Succeeded | JobPhase::Failed,
-                JobEvent::Placed { .. } | JobEvent::Refused(_),
+                JobEvent::Placed { .. },
             )
+            | (JobPhase::Stopping(_) | JobPhase::Succeeded | JobPhase::Failed, JobEvent::Refused(_))
             | (
                 JobPhase::Queued | JobPhase::Stopping(_) | JobPhase::Succeeded | JobPhase::Failed,
                 JobEvent::Requeue,

@@ -114,6 +114,20 @@ fn a_terminated_job_has_no_exit_code() {
 }
 
 #[test]
+fn a_placed_job_that_cannot_be_had_ends_only_after_its_nodes() {
+    let error = BatchAiError::new("AZFMountError", "Unable to mount Azure File");
+    let stopping = placed(2).apply(JobEvent::Refused(error), NOW, 3).unwrap();
+    assert!(stopping.holds_nodes());
+    let half = report(&stopping, 0, Seen::Ended(Verdict::Exited(0))).unwrap();
+    assert!(half.holds_nodes());
+    let done = report(&half, 1, Seen::Ended(Verdict::Stopped)).unwrap();
+    assert_eq!(
+        (done.phase.clone(), code(&done).as_deref()),
+        (JobPhase::Failed, Some("AZFMountError"))
+    );
+}
+
+#[test]
 fn late_reports_are_fenced_off() {
     let event = JobEvent::Reported {
         attempt: Attempt(9),

@@ -36,6 +36,8 @@ pub struct Fact {
 pub enum What {
     /// The node began.
     NodeBegun,
+    /// The node is not wanted any more, while these attempts ran on it or were about to.
+    NodeReleased(Vec<PlacementId>),
     /// The node is no more, and nothing that it ran is left.
     NodeGone,
     /// Processes of the attempt run from here on.

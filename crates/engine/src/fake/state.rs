@@ -295,7 +295,11 @@ impl State {
                 self.tell_node(uid, NodeSeen::Gone);
             }
             Some(Phase::Gone) => self.tell_node(uid, NodeSeen::Gone),
-            Some(_) => {
+            Some(Phase::Dying(_)) => {}
+            Some(Phase::Preparing | Phase::Ready | Phase::SetupFailed(_)) => {
+                let live = self.live().into_iter().filter(|(node, _)| *node == uid);
+                let live = live.map(|(_, id)| id).collect();
+                self.fact(uid, What::NodeReleased(live));
                 self.kill(uid);
             }
         }

@@ -173,7 +173,7 @@ fn a_node_is_gone_only_after_what_it_ran() {
         node: NODE,
         seen: NodeSeen::Gone,
     };
-    assert_eq!(engine.observe(), [gone.clone()]);
+    assert_eq!(engine.observe(), std::slice::from_ref(&gone));
     assert!(engine.facts(0).iter().any(|f| f.what == What::Killed(ID)));
     engine.ensure_node(node_plan());
     engine.ensure_launched(vec![(NODE, launch_plan())]);

@@ -183,7 +183,13 @@ impl Round {
         }
         for job in tx.all_jobs_on_nodes()? {
             let running = job.status.phase == trainyard_domain::state::JobPhase::Running;
-            if running && let Some(cluster) = tx.cluster_by_uid(job.cluster)? {
+            let placed = job.status.placement.iter().flat_map(|p| &p.nodes);
+            // What was seen of a node shows that it has been told.
+            let told = placed.clone().all(|node| node.seen != Seen::Nothing);
+            if running
+                && !told
+                && let Some(cluster) = tx.cluster_by_uid(job.cluster)?
+            {
                 decided.effects.push(self.launch(tx, &cluster, &job)?);
             }
         }

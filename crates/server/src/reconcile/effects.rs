@@ -6,14 +6,11 @@ use tracing::warn;
 use trainyard_domain::ids::{PlacementId, Uid};
 use trainyard_domain::launch::{JobLaunch, NodeLaunch, job_plans, node_plan};
 use trainyard_domain::spec::ClusterSpec;
-use trainyard_domain::state::{BatchAiError, Job, Node, Share, ShareKind, Verdict};
-use trainyard_engine::{NodeSeen, Observation, PlacementSeen};
+use trainyard_domain::state::{BatchAiError, Job, Node, Share, ShareKind};
+use trainyard_engine::{NodeSeen, Observation};
 use trainyard_storage::{AccountName, Accounts, Kind, ShareName};
 
 use super::Pump;
-
-/// Exit code shown for a job whose volumes cannot be mounted (errors.md).
-const NOT_STARTED: i32 = -1;
 
 /// Something the engine is told. It may be told twice.
 pub enum Effect {
@@ -105,15 +102,7 @@ impl Pump {
         });
         match shares.check(plans) {
             Ok(plans) => self.ports.engine.ensure_launched(plans),
-            Err(error) => {
-                let verdict = Verdict::NotStarted(error, Some(NOT_STARTED));
-                self.seen
-                    .extend(placement.nodes.iter().map(|node| Observation::Placement {
-                        node: node.uid,
-                        placement: job.placement_id(),
-                        seen: PlacementSeen::Ended(verdict.clone()),
-                    }));
-            }
+            Err(error) => self.refused.push((job.placement_id(), error)),
         }
     }
 }

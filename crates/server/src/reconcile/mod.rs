@@ -13,6 +13,7 @@ mod observations;
 mod room;
 
 use jiff::Timestamp;
+use trainyard_domain::ids::PlacementId;
 use trainyard_domain::state::BatchAiError;
 use trainyard_engine::{Capacity, Observation, PlacementSeen};
 use trainyard_store::{StoreError, Tx};
@@ -30,6 +31,8 @@ pub struct Pump {
     ports: Ports,
     /// What was seen while telling the engine, to be applied in the next round.
     seen: Vec<Observation>,
+    /// Attempts that could not be told to the engine, and why, to be applied in the next round.
+    refused: Vec<(PlacementId, BatchAiError)>,
     /// The last round failed, so what it had observed is lost: look at everything.
     full_next: bool,
 }
@@ -62,6 +65,7 @@ impl Pump {
             settings,
             ports,
             seen: Vec::new(),
+            refused: Vec::new(),
             full_next: true,
         }
     }
@@ -76,7 +80,7 @@ impl Pump {
             self.perform(effect);
         }
         Ok(Progress {
-            again: decided.again || !self.seen.is_empty(),
+            again: decided.again || !self.seen.is_empty() || !self.refused.is_empty(),
         })
     }
 
@@ -87,6 +91,7 @@ impl Pump {
     pub fn decide(&mut self, full: bool) -> Result<Decided, PumpError> {
         let full = std::mem::take(&mut self.full_next) || full;
         let mut seen = std::mem::take(&mut self.seen);
+        let refused = std::mem::take(&mut self.refused);
         let engine = &self.ports.engine;
         if full {
             seen.extend(engine.observe_all());
@@ -105,7 +110,7 @@ impl Pump {
         }
         let now = self.ports.clock.now_in_millis();
         let decided = self.is_due(full, &seen, now).and_then(|due| {
-            if !due {
+            if !due && refused.is_empty() {
                 return Ok(Decided::default());
             }
             let round = Round {
@@ -114,7 +119,7 @@ impl Pump {
                 now,
                 full,
             };
-            let write = self.ports.store.write(move |tx| round.run(tx, seen));
+            let write = self.ports.store.write(move |tx| round.run(tx, seen, refused));
             write.wait().map_err(|error| error.flatten())
         });
         decided.map_err(|error| {
@@ -142,9 +147,17 @@ struct Round {
 }
 
 impl Round {
-    fn run(&self, tx: &Tx<'_>, seen: Vec<Observation>) -> Result<Decided, StoreError> {
+    fn run(
+        &self,
+        tx: &Tx<'_>,
+        seen: Vec<Observation>,
+        refused: Vec<(PlacementId, BatchAiError)>,
+    ) -> Result<Decided, StoreError> {
         let mut decided = Decided::default();
         self.observe(tx, seen, &mut decided)?;
+        for (id, error) in refused {
+            self.refuse(tx, id, error)?;
+        }
         if self.full {
             self.tell_again(tx, &mut decided)?;
             tx.look_at_all_clusters()?;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tracing::{info, warn};
 use trainyard_domain::ids::{PlacementId, Uid};
-use trainyard_domain::state::{JobEvent, Node, NodeEvent, NodePhase, Seen};
+use trainyard_domain::state::{BatchAiError, JobEvent, JobPhase, Node, NodeEvent, NodePhase, Seen};
 use trainyard_engine::{NodeSeen, Observation, PlacementSeen};
 use trainyard_store::{StoreError, Tx};
 
@@ -13,7 +13,9 @@ use super::jobs::apply_to_job;
 use super::{Decided, Round};
 
 impl Round {
-    /// Applies observations. In a full round what was not seen of a node that was ready is seen as gone.
+    /// Applies observations. In a full round a node that was ready and is not seen is gone. One that is
+    /// being prepared may not have been asked for yet; of an unusable one the engine may never have heard,
+    /// since its shares could not be had: it stays until it is released.
     pub(super) fn observe(
         &self,
         tx: &Tx<'_>,
@@ -23,7 +25,7 @@ impl Round {
         if self.full {
             let known: BTreeSet<Uid> = seen.iter().map(Observation::node).collect();
             for node in tx.nodes()? {
-                if node.status.phase != NodePhase::Preparing && !known.contains(&node.uid) {
+                if node.status.phase == NodePhase::Ready && !known.contains(&node.uid) {
                     self.node_gone(tx, node.uid, decided)?;
                 }
             }
@@ -121,6 +123,19 @@ impl Round {
             PlacementSeen::Ended(verdict) => Seen::Ended(verdict),
         };
         self.report(tx, &node, id, seen, decided)
+    }
+
+    /// The engine could not be told of an attempt. Some node may know it from before, so they are all stopped
+    /// first.
+    pub(super) fn refuse(&self, tx: &Tx<'_>, id: PlacementId, error: BatchAiError) -> Result<(), StoreError> {
+        let Some(mut job) = tx.job_by_uid(id.job)?.filter(|job| job.placement_id() == id) else {
+            return Ok(());
+        };
+        if job.status.phase == JobPhase::Running {
+            let event = JobEvent::Refused(error);
+            apply_to_job(tx, &mut job, event, self.now, self.settings.max_node_losses)?;
+        }
+        Ok(())
     }
 
     fn report(
