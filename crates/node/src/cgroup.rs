@@ -89,7 +89,7 @@ pub fn step_out(home: &Path) {
     if let Some(outside) = home.parent()
         && let Err(error) = enter(outside)
     {
-        eprintln!("cannot leave {}: {error}", home.display());
+        crate::say(format_args!("cannot leave {}: {error}", home.display()));
     }
 }
 
