@@ -22,6 +22,7 @@ mod signals;
 mod sweep;
 mod wanted;
 
+pub use cgroup::shared_directories;
 pub use node::{NodeError, run};
 pub use sweep::sweep;
 
