@@ -54,6 +54,9 @@ where
     let lines = tracing_subscriber::fmt()
         .with_max_level(level(log.level))
         .with_ansi(false)
+        // A line that cannot be written is lost. The notice of it would go to stderr, which may lie on the same
+        // full disk, and end the thread.
+        .log_internal_errors(false)
         .with_writer(writer);
     match log.format {
         LogFormat::Text => Box::new(lines.finish()),

@@ -1,5 +1,8 @@
 //! The `trainyard` command.
 
+#[macro_use]
+mod out;
+
 mod bench;
 mod clock;
 mod commands;
@@ -24,7 +27,7 @@ fn main() -> ExitCode {
     match commands::run(Arguments::parse(), surroundings()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("trainyard: {error:#}");
+            say!("trainyard: {error:#}");
             ExitCode::from(if error.is::<ConfigError>() { 2 } else { 1 })
         }
     }

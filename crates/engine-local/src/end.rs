@@ -11,7 +11,7 @@ use trainyard_domain::ids::Uid;
 use trainyard_node::files::Folder;
 use trainyard_node::look::poke;
 use trainyard_node::machine::since_boot;
-use trainyard_node::sweep;
+use trainyard_node::{shared_directories, sweep};
 
 use crate::entry::{Life, Process};
 use crate::start::{find, read_status};
@@ -50,7 +50,8 @@ pub fn end_all(root: &Path, patience: Duration) -> Result<usize, EndError> {
         folder: folder.clone(),
         source,
     };
-    let nodes = find(&folder.canonicalize().map_err(list)?).map_err(list)?;
+    let folder = folder.canonicalize().map_err(list)?;
+    let nodes = find(&folder).map_err(list)?;
     let running: Vec<(Uid, Folder, Process)> = nodes
         .iter()
         .filter_map(|(uid, entry)| match &entry.life {
@@ -71,7 +72,35 @@ pub fn end_all(root: &Path, patience: Duration) -> Result<usize, EndError> {
         }
     }
     sweep_all(nodes.values().map(|entry| &entry.folder).collect())?;
+    remove_all(&shared_directories(&folder));
     Ok(running.len())
+}
+
+/// The directory that all nodes of a folder share in the cgroup tree. The kernel may count a process as there
+/// for a moment after its end was announced.
+fn remove_all(directories: &[PathBuf]) {
+    const PATIENCE: Duration = Duration::from_secs(1);
+    let deadline = since_boot() + PATIENCE;
+    for directory in directories {
+        while let Err(error) = fs::remove_dir(directory) {
+            if error.kind() == io::ErrorKind::NotFound {
+                break;
+            }
+            if since_boot() >= deadline {
+                tracing::warn!(directory = %directory.display(), %error, "a directory in the cgroup tree stays");
+                break;
+            }
+            pause();
+        }
+    }
+}
+
+fn pause() {
+    let time = Timespec {
+        tv_sec: 0,
+        tv_nsec: 10_000_000,
+    };
+    let _ = poll(&mut [], Some(&time));
 }
 
 fn ends_within(process: &Process, time: Duration) -> bool {
@@ -101,12 +130,6 @@ fn sweep_all(mut folders: Vec<&Folder>) -> Result<(), EndError> {
                 seconds: PATIENCE.as_secs(),
             });
         }
-        let _ = poll(
-            &mut [],
-            Some(&Timespec {
-                tv_sec: 0,
-                tv_nsec: 10_000_000,
-            }),
-        );
+        pause();
     }
 }

@@ -17,7 +17,7 @@ mod start;
 mod state;
 mod watch;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use trainyard_domain::ids::{PlacementId, Uid};
@@ -33,7 +33,7 @@ use crate::state::Shared;
 #[derive(Debug)]
 pub struct LocalEngine {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl LocalEngine {
@@ -49,18 +49,24 @@ impl LocalEngine {
         let thread = watch::start(Arc::clone(&shared), socket)?;
         Ok(LocalEngine {
             shared,
-            thread: Some(thread),
+            thread: Mutex::new(Some(thread)),
         })
+    }
+
+    /// Starts and ends no more nodes from now on; those that are there go on. Call it before [`end_all`].
+    pub fn close(&self) {
+        self.shared.close();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
     }
 }
 
 /// Nodes go on.
 impl Drop for LocalEngine {
     fn drop(&mut self) {
-        self.shared.close();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        self.close();
     }
 }
 

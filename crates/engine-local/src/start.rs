@@ -11,7 +11,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use trainyard_domain::ids::Uid;
 use trainyard_domain::launch::NodePlan;
 use trainyard_node::files::{self, Folder, NodeFile, StatusFile};
-use trainyard_node::machine::{boot_id, stat};
+use trainyard_node::machine::{boot_id, processes, stat};
 
 use crate::entry::{Entry, Life, Process};
 use crate::settings::{NodeProgram, Settings};
@@ -81,15 +81,30 @@ pub fn find(nodes: &Path) -> io::Result<BTreeMap<Uid, Entry>> {
     Ok(found)
 }
 
-/// A node's folder without a status is that of a node that had not begun anything.
+/// A node's folder without a status is that of a node that has not begun anything; it may be about to.
 fn look(node: Uid, folder: Folder) -> Entry {
     let Some(status) = read_status(&folder) else {
-        return Entry::new(folder, Life::Sweeping);
+        let life = starting(&folder).map_or(Life::Sweeping, Life::Running);
+        return Entry::new(folder, life);
     };
     let life = alive(&status).map_or(Life::Sweeping, Life::Running);
     let mut entry = Entry::new(folder, life);
     entry.absorb(node, status);
     entry
+}
+
+/// The process of a node that was started and has said nothing yet, by its command line.
+fn starting(folder: &Folder) -> Option<Process> {
+    let end = format!("\0--folder\0{}\0", folder.root().display());
+    processes().into_iter().find_map(|pid| {
+        // The handle first: what is read after it is of no other process.
+        let handle = pidfd_open(pid, PidfdFlags::empty()).ok()?;
+        let command = fs::read(format!("/proc/{}/cmdline", pid.as_raw_pid())).ok()?;
+        command.ends_with(end.as_bytes()).then(|| Process {
+            handle: Arc::new(handle),
+            child: None,
+        })
+    })
 }
 
 /// The status, if there is one that can be read.

@@ -21,12 +21,8 @@ impl Cgroup {
     /// Makes the node's directories and moves this process in. `None` where there is no tree, it may not be
     /// written, or its kernel lacks `cgroup.kill`.
     pub fn enter(folder: &Path) -> Option<Cgroup> {
-        let node = folder.file_name()?.to_str()?;
-        let all = format!("{:016x}", fnv(folder.parent()?.as_os_str().as_encoded_bytes()));
-        roots().into_iter().find_map(|root| {
-            let cgroup = Cgroup {
-                home: root.join("trainyard").join(&all).join(node),
-            };
+        homes(folder).into_iter().find_map(|home| {
+            let cgroup = Cgroup { home };
             // Another node of the same folder may be removing its last traces just now: once more, then.
             let made = (0..3).any(|_| fs::create_dir_all(cgroup.job()).is_ok());
             if made && cgroup.job().join("cgroup.kill").exists() && enter(&cgroup.home).is_ok() {
@@ -89,7 +85,7 @@ pub fn step_out(home: &Path) {
     if let Some(outside) = home.parent()
         && let Err(error) = enter(outside)
     {
-        eprintln!("cannot leave {}: {error}", home.display());
+        crate::say(format_args!("cannot leave {}: {error}", home.display()));
     }
 }
 
@@ -101,6 +97,22 @@ fn remove(home: &Path) {
     if let Some(all) = home.parent() {
         let _ = fs::remove_dir(all);
     }
+}
+
+/// Where the directories of the node in `folder` may lie in the tree.
+pub fn homes(folder: &Path) -> Vec<PathBuf> {
+    let (Some(nodes), Some(node)) = (folder.parent(), folder.file_name()) else {
+        return Vec::new();
+    };
+    let all = shared_directories(nodes).into_iter();
+    all.map(|all| all.join(node)).collect()
+}
+
+/// Where the directories of all nodes in the folder `nodes` may lie in the tree. `nodes` has no links in it.
+pub fn shared_directories(nodes: &Path) -> Vec<PathBuf> {
+    let name = format!("{:016x}", fnv(nodes.as_os_str().as_encoded_bytes()));
+    let places = roots().into_iter();
+    places.map(|root| root.join("trainyard").join(&name)).collect()
 }
 
 fn enter(directory: &Path) -> io::Result<()> {

@@ -45,7 +45,7 @@ impl Fence {
         if let Fence::Cgroup(cgroup) = self {
             match cgroup.kill() {
                 Ok(()) => return,
-                Err(error) => eprintln!("cgroup.kill failed, killing one by one: {error}"),
+                Err(error) => crate::say(format_args!("cgroup.kill failed, killing one by one: {error}")),
             }
         }
         signal_all(&self.members(mark), Signal::KILL);

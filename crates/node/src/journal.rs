@@ -22,7 +22,7 @@ impl Journal {
     pub fn say(&self, what: impl Display) {
         let Some(path) = &self.0 else { return };
         if let Err(error) = append(path, &format!("{} {what}\n", now())) {
-            eprintln!("cannot write {}: {error}", path.display());
+            crate::say(format_args!("cannot write {}: {error}", path.display()));
         }
     }
 }

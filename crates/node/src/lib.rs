@@ -22,5 +22,12 @@ mod signals;
 mod sweep;
 mod wanted;
 
+pub use cgroup::shared_directories;
 pub use node::{NodeError, run};
 pub use sweep::sweep;
+
+/// A message of the node's own, on stderr, which is `node.log`. It may be lost: a full disk must not end the node.
+fn say(what: impl std::fmt::Display) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "{what}");
+}

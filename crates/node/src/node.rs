@@ -36,7 +36,8 @@ const WRITE_AGAIN: Duration = Duration::from_secs(1);
 const TELL_AGAIN: Duration = Duration::from_millis(20);
 /// Time between SIGTERM and SIGKILL for a node that leaves.
 const LEAVE_GRACE: Duration = Duration::from_secs(2);
-/// Attempts that are over and forgotten; a plan of theirs that comes late is not run again.
+/// Attempts that are over and forgotten: a plan of theirs that comes late is not run again, and a server that was
+/// set back to a time before their end is told that end once more.
 const REMEMBERED: usize = 1024;
 
 /// Why a node cannot start.
@@ -108,7 +109,7 @@ struct Node {
     attempt: Option<Attempt>,
     last_directory: Option<PathBuf>,
     wishes: BTreeMap<PlacementId, Wish>,
-    forgotten: VecDeque<PlacementId>,
+    forgotten: VecDeque<(PlacementId, Verdict)>,
 }
 
 impl Node {
@@ -239,7 +240,7 @@ impl Node {
         if let Some(cgroup) = self.cgroup.clone() {
             match cgroup.begin_jobs() {
                 Ok(()) => self.fence = Fence::Cgroup(cgroup),
-                Err(error) => eprintln!("jobs run without a cgroup of their own: {error}"),
+                Err(error) => crate::say(format_args!("jobs run without a cgroup of their own: {error}")),
             }
         }
         self.set_phase(Phase::Ready);
@@ -276,7 +277,11 @@ impl Node {
             if self.knows(placement) {
                 continue;
             }
-            if wish.stop || self.forgotten.contains(&placement) {
+            let over = self.forgotten.iter().find(|(known, _)| *known == placement);
+            if let Some((_, verdict)) = over {
+                let verdict = verdict.clone();
+                self.record(placement, Some(verdict));
+            } else if wish.stop {
                 self.record(placement, Some(Verdict::Stopped));
             } else if self.attempt.is_none() && self.status.phase == Phase::Ready {
                 self.start(placement, now);
@@ -297,7 +302,7 @@ impl Node {
         let wanted: WantedFile = match files::read(&self.folder.plan(placement)) {
             Ok(wanted) => wanted,
             Err(error) => {
-                eprintln!("{error}");
+                crate::say(format_args!("{error}"));
                 let failure = BatchAiError::new("LaunchPlanUnreadable", error.to_string());
                 return self.record(placement, Some(Verdict::NotStarted(failure, None)));
             }
@@ -306,7 +311,7 @@ impl Node {
         if let Some(last) = self.last_directory.take()
             && let Err(error) = place::discard(&last, &trash)
         {
-            eprintln!("cannot remove {}: {error}", last.display());
+            crate::say(format_args!("cannot remove {}: {error}", last.display()));
         }
         let around = Surroundings {
             fence: &self.fence,
@@ -337,7 +342,7 @@ impl Node {
         self.status.placements.retain(|known| {
             let keep = known.ended.is_none() || wishes.contains_key(&known.placement);
             if !keep {
-                forgotten.push_back(known.placement);
+                forgotten.extend(known.ended.clone().map(|verdict| (known.placement, verdict)));
             }
             keep
         });
@@ -364,7 +369,7 @@ impl Node {
                     self.tell_at = Some(Duration::ZERO);
                 }
                 Err(error) => {
-                    eprintln!("cannot write the status, will try again: {error}");
+                    crate::say(format_args!("cannot write the status, will try again: {error}"));
                     self.write_at = Some(now + WRITE_AGAIN);
                 }
             }

@@ -30,7 +30,7 @@ impl Signals {
         for signal in ignored() {
             let forbidden = signal_hook::consts::FORBIDDEN.contains(&signal);
             if !forbidden && let Err(error) = flag::register(signal, Arc::new(AtomicBool::new(false))) {
-                eprintln!("signal {signal} stays ignored in jobs: {error}");
+                crate::say(format_args!("signal {signal} stays ignored in jobs: {error}"));
             }
         }
         Ok(Signals { pipe, terminate })

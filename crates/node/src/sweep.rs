@@ -11,7 +11,9 @@ use crate::machine::{processes, stat};
 /// Kills what the dead node in `folder` left, found by its cgroup and by the mark in the environment. True
 /// when nothing was found any more; else call it again in a moment.
 pub fn sweep(folder: &Path, cgroup: Option<&Path>) -> bool {
-    let fence_empty = cgroup.is_none_or(cgroup::end);
+    // A node that was killed before its first status has not said where in the tree it is.
+    let homes = cgroup.map_or_else(|| cgroup::homes(folder), |home| vec![home.to_owned()]);
+    let fence_empty = homes.iter().filter(|home| !cgroup::end(home)).count() == 0;
     let prefix = format!("{}:", folder.display());
     let marked: Vec<Pid> = processes()
         .into_iter()

@@ -14,7 +14,8 @@ pub struct Backup {
     /// Data folder [default: trainyard in your data home].
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
-    /// File to make; it must not be there yet. Secrets stay sealed in it, the key is not part of it.
+    /// File to make; it must not be there yet. Secrets stay sealed in it; the key, secret-key in the data folder,
+    /// is not part of it: keep a copy elsewhere.
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
 }
@@ -25,7 +26,8 @@ pub struct Restore {
     /// Data folder [default: trainyard in your data home].
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
-    /// File that `trainyard backup` made. The store that is there now is kept beside it.
+    /// File that `trainyard backup` made. The store that is there now is kept beside it; the folder's secret-key
+    /// must be that of the backup's folder.
     #[arg(long, value_name = "FILE")]
     from: PathBuf,
 }
@@ -40,7 +42,7 @@ impl Backup {
         );
         let to = surroundings.folder.join(&self.to);
         serve::backup(&data, &to)?;
-        eprintln!("copied the store of {} to {}", data.display(), to.display());
+        say!("copied the store of {} to {}", data.display(), to.display());
         Ok(())
     }
 }
@@ -56,7 +58,7 @@ impl Restore {
         );
         folder::make(&data)?;
         serve::restore(&from, &data)?;
-        eprintln!(
+        say!(
             "restored: start the server with `trainyard serve --data {}`",
             data.display()
         );

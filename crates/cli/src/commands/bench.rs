@@ -6,6 +6,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 
 use crate::bench::{self, Load, Report, Target};
+use crate::out;
 
 /// Measurements on this machine.
 #[derive(Debug, Subcommand)]
@@ -57,11 +58,10 @@ impl Bench {
         let json = command.json;
         let report: Report = bench::run(load, command.target()?).await?;
         if json {
-            println!("{}", serde_json::to_string_pretty(&report)?);
+            out::print(serde_json::to_string_pretty(&report)? + "\n")
         } else {
-            print!("{report}");
+            out::print(report)
         }
-        Ok(())
     }
 }
 

@@ -12,6 +12,7 @@ mod token;
 use clap::{Parser, Subcommand};
 
 use crate::config::layers::Surroundings;
+use crate::out;
 
 /// Batch AI on your own machines.
 #[derive(Debug, Parser)]
@@ -60,10 +61,7 @@ pub fn run(arguments: Arguments, surroundings: Surroundings) -> anyhow::Result<(
         Command::Node(command) => command.run(),
         Command::Backup(command) => command.run(&surroundings),
         Command::Restore(command) => command.run(&surroundings),
-        Command::Configuration => {
-            print!("{}", crate::config::docs::page());
-            Ok(())
-        }
+        Command::Configuration => out::print(crate::config::docs::page()),
         Command::Serve(command) => wait(command.run(&surroundings)),
         Command::Quickstart(command) => wait(command.run(&surroundings)),
         Command::Token(command) => wait(command.run(&surroundings)),

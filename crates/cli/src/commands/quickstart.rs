@@ -34,7 +34,7 @@ impl Quickstart {
         let work = async {
             show_it(&config, show).await?;
             if !self.exit {
-                eprintln!("serving until Ctrl-C, which ends the server, its nodes and their jobs");
+                say!("serving until Ctrl-C, which ends the server, its nodes and their jobs");
                 std::future::pending::<()>().await;
             }
             anyhow::Ok(())
@@ -62,9 +62,9 @@ fn prepare(config: &Config, running: &Running) -> anyhow::Result<Show> {
 async fn show_it(config: &Config, what: Show) -> anyhow::Result<()> {
     let done = show(&what).await?;
     let token_file = config.data().join(connect::TOKEN_FILE);
-    eprint!(
+    say!(
         "{}",
-        crate::quickstart::next_steps(&what.client.endpoint().to_string(), &token_file, &done)
+        crate::quickstart::next_steps(&what.client.endpoint().to_string(), &token_file, &done).trim_end()
     );
     Ok(())
 }

@@ -21,7 +21,7 @@ impl Serve {
         log::start(&config.log)?;
         let signal = stop_signal()?;
         let mut running = start(&config, surroundings).await?;
-        eprintln!("listening on {}", running.url);
+        say!("listening on {}", running.url);
         tokio::select! {
             end = &mut running.serving => end,
             () = signal => running.end(Ending::JobsGoOn).await,

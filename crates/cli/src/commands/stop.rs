@@ -39,7 +39,8 @@ impl Stop {
             .await;
         connect::explain(&data, asked)?;
         let gone = async {
-            while client.get("/healthz").await.is_ok() {
+            // The lock goes last: after the nodes' end and the store's.
+            while !matches!(holder(&data), Ok(None)) {
                 tokio::time::sleep(LOOK).await;
             }
         };
@@ -50,7 +51,7 @@ impl Stop {
                 PATIENCE.as_secs()
             );
         }
-        eprintln!("stopped");
+        say!("stopped");
         Ok(())
     }
 }
@@ -64,6 +65,6 @@ fn stop_without_server(data: &Path, nodes: bool) -> anyhow::Result<()> {
         );
     }
     let ended = serve::end_nodes(data, PATIENCE)?;
-    eprintln!("no server runs on {}; {ended} nodes ended", data.display());
+    say!("no server runs on {}; {ended} nodes ended", data.display());
     Ok(())
 }

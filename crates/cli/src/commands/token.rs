@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::config::layers::{Surroundings, data_folder};
-use crate::connect;
+use crate::{connect, out};
 
 /// Tokens of the server on a data folder.
 #[derive(Debug, Subcommand)]
@@ -114,22 +114,23 @@ async fn create(data: &Path, command: &Create) -> anyhow::Result<()> {
     });
     let made = connect::admin(data)?.post("/trainyard/tokens", Some(&body)).await;
     let made: Shown = connect::explain(data, made)?.json()?;
-    eprintln!(
+    say!(
         "{} {} on {}: keep the token, it is not shown again",
-        made.id, made.role, made.scope
+        made.id,
+        made.role,
+        made.scope
     );
-    println!("{}", made.token);
-    Ok(())
+    out::print(made.token + "\n")
 }
 
 async fn list(data: &Path) -> anyhow::Result<()> {
     let page = connect::admin(data)?.get("/trainyard/tokens").await;
     let page: Page = connect::explain(data, page)?.json()?;
     for token in page.value {
-        println!(
-            "{}\t{}\t{}\t{}\t{}",
+        out::print(format_args!(
+            "{}\t{}\t{}\t{}\t{}\n",
             token.id, token.name, token.role, token.scope, token.created
-        );
+        ))?;
     }
     Ok(())
 }
@@ -146,6 +147,6 @@ async fn revoke(data: &Path, id: &str) -> anyhow::Result<()> {
         .delete(&format!("/trainyard/tokens/{id}"))
         .await;
     connect::explain(data, gone)?;
-    eprintln!("revoked {id}");
+    say!("revoked {id}");
     Ok(())
 }

@@ -7,6 +7,8 @@ use anyhow::{Context, bail};
 use serde_json::{Value, json};
 use trainyard_client::{Client, Cluster, ClusterPath, Job, JobPath, State, WorkspacePath};
 
+use crate::out;
+
 /// Storage account and share of the show; the share appears as `files` under the mount root.
 pub const ACCOUNT: &str = "quickstart";
 /// See [`ACCOUNT`].
@@ -55,7 +57,7 @@ pub async fn show(what: &Show) -> anyhow::Result<Shown> {
         .await
         .context("the experiment cannot be made")?;
     let job = experiment.job(&format!("ranks-{}", what.stamp));
-    eprintln!("job {}: submitting, two ranks on two nodes", job.job);
+    say!("job {}: submitting, two ranks on two nodes", job.job);
     what.client
         .put_job(&job, &job_body(&cluster))
         .await
@@ -127,7 +129,7 @@ async fn make_workspace(client: &Client) -> anyhow::Result<WorkspacePath> {
         .put_workspace(&workspace, LOCATION)
         .await
         .context("the workspace cannot be made")?;
-    eprintln!("workspace {NAME} in resource group {NAME}");
+    say!("workspace {NAME} in resource group {NAME}");
     Ok(workspace)
 }
 
@@ -136,12 +138,12 @@ async fn make_cluster(client: &Client, path: &ClusterPath, password: &str) -> an
     let made = async {
         match client.get_cluster(path).await {
             Err(error) if error.is_not_found() => {
-                eprintln!("cluster {NAME}: making it, {NODES} nodes of size STANDARD_D1");
+                say!("cluster {NAME}: making it, {NODES} nodes of size STANDARD_D1");
                 client.put_cluster(path, &cluster_body(password)).await
             }
             Err(error) => Err(error),
             Ok(found) if found.target.is_some_and(|target| target < NODES) => {
-                eprintln!("cluster {NAME}: back to {NODES} nodes");
+                say!("cluster {NAME}: back to {NODES} nodes");
                 client.resize_cluster(path, NODES).await
             }
             Ok(_) => Ok(()),
@@ -190,7 +192,7 @@ async fn wait(client: &Client, cluster: &ClusterPath, job: &JobPath) -> anyhow::
         let now = client.get_job(job).await.context("the job cannot be read")?;
         let line = progress(&now, &nodes);
         if line != said {
-            eprintln!("job {}: {line}", job.job);
+            say!("job {}: {line}", job.job);
             said = line;
         }
         if now.state.is_final() {
@@ -256,7 +258,11 @@ async fn print_output(client: &Client, job: &JobPath) -> anyhow::Result<()> {
             .await
             .with_context(|| format!("{} cannot be read", file.name))?;
         if !text.is_empty() {
-            print!("--- {}\n{}", file.name, String::from_utf8_lossy(&text));
+            out::print(format_args!(
+                "--- {}\n{}",
+                file.name,
+                String::from_utf8_lossy(&text)
+            ))?;
         }
     }
     Ok(())

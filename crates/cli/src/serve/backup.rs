@@ -1,13 +1,16 @@
 //! Copies of the store, and the way back.
 
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, ensure};
-use trainyard_store::{Store, db};
+use jiff::Timestamp;
+use trainyard_server::Clock;
+use trainyard_store::{Store, StoreError, db};
 
 use super::ports::{SystemClock, monotonic};
-use super::{STORE, seal_key};
-use trainyard_server::Clock;
+use super::{LINK_KEY, SEAL_KEY, STORE, seal_key};
 
 /// Copies the store of a data folder to a new file; its server may be running. Secrets stay sealed: the key
 /// is not in the copy.
@@ -15,37 +18,84 @@ pub fn backup(data: &Path, to: &Path) -> anyhow::Result<()> {
     Ok(db::backup(&data.join(STORE), to)?)
 }
 
-/// Puts a copy back as the store of a data folder whose server is stopped. What was there is kept beside it.
-/// Attempts and uids given out from now on are above all that the old store can have given out.
+/// Puts a copy back as the store of a data folder whose server is stopped. What was there is kept beside it,
+/// damaged or not. Attempts and uids given out from now on are above all that the old store can have given out.
+///
+/// Until the last step, which is a rename, the store that was there is the store.
 pub fn restore(from: &Path, data: &Path) -> anyhow::Result<()> {
     db::check(from).with_context(|| format!("{} cannot be restored", from.display()))?;
     let _lock = trainyard_store::lock::FolderLock::acquire(data)?;
     let now = SystemClock.now();
-    let path = data.join(STORE);
-    if path.exists() {
-        let aside = data.join(format!("{STORE}.replaced-{}", now.as_second()));
-        ensure!(
-            !aside.exists(),
-            "{} is there already; try again in a second",
-            aside.display()
-        );
-        db::backup(&path, &aside).context("the present store cannot be kept aside")?;
-        for suffix in ["", "-wal", "-shm"] {
-            let file = data.join(format!("{STORE}{suffix}"));
-            if file.exists() {
-                std::fs::remove_file(&file)
-                    .with_context(|| format!("{} cannot be removed", file.display()))?;
+    let draft = data.join(format!("{STORE}.restoring"));
+    remove(&draft)?;
+    let restored = raised(from, &draft, data, now).and_then(|()| {
+        keep_aside(&data.join(STORE), now)?;
+        Ok(db::backup(&draft, &data.join(STORE))?)
+    });
+    restored.and(remove(&draft))
+}
+
+/// Copies a backup to `draft`, opens it with the folder's key, and raises its floors.
+fn raised(from: &Path, draft: &Path, data: &Path, now: Timestamp) -> anyhow::Result<()> {
+    let key = data.join(SEAL_KEY);
+    ensure!(
+        key.is_file(),
+        "there is no {}, and without it the secrets in {} stay sealed: copy the file {SEAL_KEY} of the folder \
+         that the backup was made of, mode 600",
+        key.display(),
+        from.display()
+    );
+    db::backup(from, draft)?;
+    let settings = db::Settings::new(Arc::new(monotonic()));
+    let store = Store::open(draft, &settings, seal_key(data)?)?;
+    let raised = store
+        .write(move |tx| -> Result<(), StoreError> {
+            tx.ensure_secret(LINK_KEY, &[0; 32])?;
+            tx.raise_floors(now)
+        })
+        .wait();
+    store.close();
+    raised
+        .map_err(|error| error.flatten())
+        .with_context(|| format!("{} cannot be opened with {}", from.display(), key.display()))
+}
+
+/// Gives a store another name, with what belongs to it.
+fn keep_aside(store: &Path, now: Timestamp) -> anyhow::Result<()> {
+    let aside = store.with_file_name(format!("{STORE}.replaced-{}", now.as_second()));
+    ensure!(
+        !aside.exists(),
+        "{} is there already; try again in a second",
+        aside.display()
+    );
+    for (old, new) in files(store).into_iter().zip(files(&aside)) {
+        match std::fs::rename(&old, &new) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("{} cannot be kept aside", old.display()));
             }
+            Ok(()) | Err(_) => {}
         }
     }
-    db::backup(from, &path)?;
-    let store = Store::open(
-        &path,
-        &db::Settings::new(std::sync::Arc::new(monotonic())),
-        seal_key(data)?,
-    )?;
-    let raised = store.write(move |tx| tx.raise_floors(now)).wait();
-    store.close();
-    raised.map_err(|error| error.flatten())?;
     Ok(())
+}
+
+fn remove(store: &Path) -> anyhow::Result<()> {
+    for file in files(store) {
+        match std::fs::remove_file(&file) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("{} cannot be removed", file.display()));
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// A store's own file, last, and those of its write-ahead log.
+fn files(store: &Path) -> [PathBuf; 3] {
+    ["-shm", "-wal", ""].map(|suffix| {
+        let mut name = store.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    })
 }

@@ -11,6 +11,7 @@ use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::RustlsConfig;
 use tokio::net::UnixListener;
+use tokio::sync::oneshot;
 use trainyard_server::Scheme;
 
 use crate::config::Config;
@@ -106,15 +107,26 @@ impl AdminSocket {
         Ok(AdminSocket { listener, path })
     }
 
-    /// Serves until `ended`.
+    /// Serves until `ended`; answers under way get a moment.
     pub async fn serve(
         self,
         router: Router,
         ended: impl Future<Output = ()> + Send + 'static,
     ) -> anyhow::Result<()> {
-        axum::serve(self.listener, router)
-            .with_graceful_shutdown(ended)
-            .await?;
+        let (tell, told) = oneshot::channel::<()>();
+        let serving = axum::serve(self.listener, router).with_graceful_shutdown(async move {
+            ended.await;
+            let _ = tell.send(());
+        });
+        // Half a request that nobody ever completes must not keep the server.
+        let too_long = async {
+            let _ = told.await;
+            tokio::time::sleep(LAST_ANSWERS).await;
+        };
+        tokio::select! {
+            served = serving.into_future() => served?,
+            () = too_long => {}
+        }
         let _ = std::fs::remove_file(&self.path);
         Ok(())
     }

@@ -78,19 +78,19 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
         seal_key(&data)?,
     )?;
     let (subscription, link_key) = first_facts(&store, &random)?;
-    let engine = LocalEngine::open(
+    let engine = Arc::new(LocalEngine::open(
         &settings::engine_root(&data),
         settings::local_engine(config, surroundings),
         NodeProgram {
             program: std::env::current_exe()?,
             arguments: vec!["node".to_owned()],
         },
-    )?;
+    )?);
     let ports = Ports {
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
         store: store.clone(),
-        engine: Arc::new(engine),
+        engine: engine.clone(),
         accounts: Arc::new(settings::accounts(config)?),
         link_key: Arc::new(LinkKey::new(link_key)),
     };
@@ -114,6 +114,7 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
     let house = House {
         app,
         store,
+        engine,
         data,
         grace: config.local.grace_seconds,
         _lock: lock,
@@ -128,6 +129,7 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
 struct House {
     app: Arc<App>,
     store: Store,
+    engine: Arc<LocalEngine>,
     data: PathBuf,
     grace: u32,
     _lock: FolderLock,
@@ -169,7 +171,13 @@ impl House {
             self.app.requeue_all()?;
             let root = settings::engine_root(&self.data);
             let patience = Duration::from_secs(u64::from(self.grace)) + NODES_END;
-            let nodes = tokio::task::spawn_blocking(move || end_all(&root, patience)).await??;
+            let engine = Arc::clone(&self.engine);
+            let end = move || {
+                // A node that is started behind our back would stay.
+                engine.close();
+                end_all(&root, patience)
+            };
+            let nodes = tokio::task::spawn_blocking(end).await??;
             info!(nodes, "the nodes have ended");
         }
         files::remove_note(&self.data);
