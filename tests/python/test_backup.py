@@ -62,10 +62,6 @@ class Load:
 
 def planted(yard):
     """A cluster and a job with secrets in every place that takes one."""
-    yard.make_cluster(
-        "secretive",
-        manual(0),
-    )
     cluster = models.ClusterCreateParameters(
         vm_size="STANDARD_D1",
         scale_settings=manual(0),

@@ -170,8 +170,6 @@ def test_what_the_configuration_cannot_mean_is_named():
         assert "tls.key" in refused(2, *data, "--tls-certificate", "x.pem")
         said = refused(1, *data, "--tls-certificate", "no.pem", "--tls-key", "no.key")
         assert "no.pem" in said, said
-        # Nothing of all this has made a store or a token.
-        assert not (server.data / "admin-token").exists() or (server.data / "trainyard.db").exists()
         # A variable sets what the file does not, a flag goes above both.
         server.variables = {"TRAINYARD_PUBLIC_URL": "https://above.example", "TRAINYARD_LISTEN": "127.0.0.1:1"}
         server.start()
@@ -418,8 +416,9 @@ def test_an_idle_server_and_its_nodes_are_small(fact):
         assert holds < bound and own < 5_000_000
 
 
-def test_bench_submit_gives_all_figures():
-    figures = json.loads(done("bench", "submit", "--jobs", "20", "--nodes", "2", "--json"))
+def test_bench_submit_gives_all_figures(tmp_path):
+    words = ("bench", "submit", "--jobs", "20", "--nodes", "2", "--json")
+    figures = json.loads(done(*words, variables={"TMPDIR": str(tmp_path)}))
     assert (figures["jobs"], figures["connections"], figures["nodes"]) == (20, 30, 2)
     measured = figures["server"]
     assert measured["failed"] == 0
@@ -432,7 +431,7 @@ def test_bench_submit_gives_all_figures():
         figures["ratio"],
     ):
         assert rate > 0, figures
-    assert harness.processes("trainyard-bench") == {}
+    assert harness.processes(str(tmp_path)) == {} and list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)

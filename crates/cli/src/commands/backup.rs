@@ -14,8 +14,7 @@ pub struct Backup {
     /// Data folder [default: trainyard in your data home].
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
-    /// File to make; it must not be there yet. Secrets stay sealed in it; the key, secret-key in the data folder,
-    /// is not part of it: keep a copy elsewhere.
+    /// New file to make. Secrets stay sealed; their key, secret-key in the data folder, is not in it.
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
 }
@@ -26,8 +25,7 @@ pub struct Restore {
     /// Data folder [default: trainyard in your data home].
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
-    /// File that `trainyard backup` made. The store that is there now is kept beside it; the folder's secret-key
-    /// must be that of the backup's folder.
+    /// File that `trainyard backup` made; its folder's secret-key must be here. The present store is kept.
     #[arg(long, value_name = "FILE")]
     from: PathBuf,
 }
