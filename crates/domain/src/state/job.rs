@@ -389,6 +389,8 @@ impl JobStatus {
             Seen::Ended(verdict) => Some(verdict.clone()),
         });
         let after = match (&self.phase, failed, lost) {
+            // The others often fail first when a node goes, and are heard of first: the loss is the reason.
+            (JobPhase::Stopping(AfterStop::Finish(Verdict::Exited(_))), _, true) => AfterStop::Lost,
             (JobPhase::Stopping(after), _, _) => after.clone(),
             (_, Some(verdict), _) => AfterStop::Finish(verdict),
             (_, None, true) => AfterStop::Lost,

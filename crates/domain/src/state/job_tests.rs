@@ -93,6 +93,23 @@ fn a_lost_node_requeues_only_after_the_rest_is_stopped_and_not_for_ever() {
 }
 
 #[test]
+fn a_process_that_failed_because_a_node_was_lost_does_not_fail_the_job() {
+    let failed = report(&placed(3), 0, Seen::Ended(Verdict::Exited(1))).unwrap();
+    let lost = report(&failed, 1, Seen::Lost).unwrap();
+    assert_eq!(lost.phase, JobPhase::Stopping(AfterStop::Lost));
+    let queued = report(&lost, 2, Seen::Ended(Verdict::Stopped)).unwrap();
+    assert_eq!((queued.phase.clone(), queued.losses), (JobPhase::Queued, 1));
+    let terminated = placed(2).apply(JobEvent::Terminate, NOW, 3).unwrap();
+    let ended = report(&terminated, 0, Seen::Ended(Verdict::Exited(1))).unwrap();
+    let gone = report(&ended, 1, Seen::Lost).unwrap();
+    assert_eq!(
+        code(&gone).as_deref(),
+        Some(JOB_TERMINATED),
+        "what was asked for stays"
+    );
+}
+
+#[test]
 fn a_terminated_job_has_no_exit_code() {
     let queued = JobStatus::new(String::new(), BTreeMap::new(), NOW)
         .apply(JobEvent::Terminate, NOW, 3)
