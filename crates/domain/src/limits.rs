@@ -24,5 +24,8 @@ pub const TAGS: (usize, usize, usize) = (50, 512, 256);
 pub const LIST_ENTRIES: usize = 1000;
 /// Longest text of any member of a request, in bytes.
 pub const TEXT_BYTES: usize = 64 * 1024;
+/// Most bytes of all variables and secrets of a job or setup task, names and values: every process has a copy, and
+/// Linux starts none whose environment is much larger.
+pub const ENVIRONMENT_BYTES: usize = 128 * 1024;
 /// Most processes of one job.
 pub const PROCESSES: u32 = 1024;

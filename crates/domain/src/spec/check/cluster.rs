@@ -113,5 +113,10 @@ fn setup_task(task: &SetupTask) -> Checked {
     words::required(&at("commandLine"), &task.command_line)?;
     words::variables(&at("environmentVariables"), &task.environment_variables)?;
     words::secret_variables(&at("secrets"), &task.secrets)?;
+    words::environment(
+        &at("environmentVariables"),
+        &task.environment_variables,
+        &task.secrets,
+    )?;
     words::output_prefix(&at("stdOutErrPathPrefix"), &task.std_out_err_path_prefix)
 }

@@ -48,6 +48,7 @@ impl JobSpec {
         unique("outputDirectories", ids)?;
         words::variables("environmentVariables", &self.environment_variables)?;
         words::secret_variables("secrets", &self.secrets)?;
+        words::environment("environmentVariables", &self.environment_variables, &self.secrets)?;
         if !(1..=limits::JOB_SECONDS).contains(&self.max_wall_clock_seconds) {
             let message = "The time is out of range. Write more than zero and at most P7D, seven days.";
             return Err(Invalid::new("constraints.maxWallClockTime", message));

@@ -75,3 +75,29 @@ fn tags_are_bounded() {
     let many: Tags = (0..51).map(|i| (i.to_string(), String::new())).collect();
     assert_eq!(check_tags(&many).unwrap_err().target, "tags");
 }
+
+#[test]
+fn an_environment_is_bounded_as_a_whole() {
+    use crate::secret::Secret;
+    use crate::spec::{EnvironmentVariable, SecretSource, SecretVariable};
+    let plain = |bytes: usize| EnvironmentVariable {
+        name: "A".to_owned(),
+        value: "x".repeat(bytes),
+    };
+    let secret = SecretVariable {
+        name: "B".to_owned(),
+        value: SecretSource::Value(Secret::new("y".repeat(limits::ENVIRONMENT_BYTES / 2))),
+    };
+    let rest = limits::ENVIRONMENT_BYTES / 2 - 2;
+    let check = |bytes| {
+        words::environment(
+            "environmentVariables",
+            &[plain(bytes)],
+            std::slice::from_ref(&secret),
+        )
+    };
+    assert_eq!(check(rest), Ok(()));
+    let refused = check(rest + 1).unwrap_err();
+    assert_eq!(refused.target, "environmentVariables");
+    assert!(!refused.message.contains("yy"), "{}", refused.message);
+}

@@ -172,6 +172,24 @@ pub fn secret_variables(at: &str, variables: &[SecretVariable]) -> Checked {
     })
 }
 
+/// Plain and secret variables together: their number is bounded apart, their size here.
+pub fn environment(at: &str, variables: &[EnvironmentVariable], secrets: &[SecretVariable]) -> Checked {
+    let plain = variables.iter().map(|v| v.name.len() + v.value.len());
+    let secret = secrets.iter().map(|v| match &v.value {
+        SecretSource::Value(secret) => v.name.len() + secret.reveal().len(),
+        SecretSource::Vault(_) => v.name.len(),
+    });
+    let bytes: usize = plain.chain(secret).sum();
+    let most = limits::ENVIRONMENT_BYTES;
+    if bytes > most {
+        let message = format!(
+            "Variables and secrets have {bytes} bytes together. Use at most {most}, and files for more."
+        );
+        return Err(Invalid::new(at, message));
+    }
+    Ok(())
+}
+
 fn variable_name(parent: &str, name: &str) -> Checked {
     let at = format!("{parent}.name");
     text(&at, name)?;
