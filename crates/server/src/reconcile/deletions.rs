@@ -7,17 +7,19 @@ use super::effects::Effect;
 use super::jobs::{apply_to_job, begin_job_deletion};
 use super::{Decided, Round};
 
-/// Most jobs that one round touches for one deletion, so that a round stays short.
+/// Most jobs that one round touches for all experiments, and for one cluster, so that a round stays short.
 const JOBS_A_ROUND: u32 = 200;
 
 impl Round {
     /// Takes every deletion as far as it goes now.
     pub(super) fn delete(&self, tx: &Tx<'_>, decided: &mut Decided) -> Result<(), StoreError> {
         let now = self.now;
+        let mut room = JOBS_A_ROUND;
         for experiment in tx.experiments_to_delete()? {
             let uid = experiment.meta.uid;
-            let mut jobs = tx.jobs_not_deleting(uid, JOBS_A_ROUND)?;
-            decided.again |= jobs.len() == JOBS_A_ROUND as usize;
+            let mut jobs = tx.jobs_not_deleting(uid, room)?;
+            room = room.saturating_sub(u32::try_from(jobs.len()).unwrap_or(JOBS_A_ROUND));
+            decided.again |= room == 0;
             for job in &mut jobs {
                 begin_job_deletion(tx, job, now)?;
             }

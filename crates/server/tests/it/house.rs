@@ -323,6 +323,11 @@ impl House {
         self.pump_from(true);
     }
 
+    /// One round of the reconcilers; whether there is more to do at once.
+    pub fn round(&self) -> bool {
+        self.pump.borrow_mut().round(false).unwrap().again
+    }
+
     fn pump_from(&self, full: bool) {
         let mut pump = self.pump.borrow_mut();
         let mut full = full;

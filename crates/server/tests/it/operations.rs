@@ -2,10 +2,10 @@
 
 use axum::http::Method;
 use jiff::SignedDuration;
-use serde_json::Value;
+use serde_json::{Value, json};
 use trainyard_domain::state::Verdict;
 
-use crate::house::{Answer, House, SUBSCRIPTION, full, job_path, local};
+use crate::house::{Answer, House, SUBSCRIPTION, full, job, job_path, local, log};
 
 /// A house with a running job whose processes do not end by themselves.
 fn busy() -> House {
@@ -66,6 +66,8 @@ fn deletions_with_a_running_job_below_go_through_their_states() {
         let house = busy();
         let begun = house.delete(&path).expect(202);
         let links = urls(&begun);
+        let id = links.0.split('?').next().unwrap().rsplit('/').next().unwrap();
+        assert!(log().contains(id), "the log names the operation");
         assert_running(&house, &links);
         house.pump();
         house.seconds(3);
@@ -94,6 +96,45 @@ fn deletions_with_a_running_job_below_go_through_their_states() {
         );
         assert_done(&house.restart(), &links, &format!("{SUBSCRIPTION}$rg{names}"));
     }
+}
+
+/// Other changes wait while a round is stored.
+#[test]
+fn a_large_deletion_takes_many_short_rounds() {
+    let house = House::furnished(1);
+    house.engine.state().stubborn = true;
+    house.pump();
+    for experiment in ["e", "f", "g"] {
+        house
+            .put(&format!("~/experiments/{experiment}"), json!({}))
+            .expect(200);
+        for n in 0..150 {
+            let path = format!("~/experiments/{experiment}/jobs/j{n}");
+            house.put(&path, job("true")).expect(200);
+        }
+    }
+    let jobs = || {
+        let counts = house.ports.store.read(|s| s.job_counts()).unwrap();
+        counts.into_iter().map(|(_, jobs)| jobs).sum::<u64>()
+    };
+    assert_eq!(jobs(), 450);
+    let links = urls(&house.delete("~").expect(202));
+    house.round();
+    for _ in 0..20 {
+        let before = jobs();
+        let again = house.round();
+        assert!(
+            before - jobs() <= 200,
+            "{before} jobs became {} in one round",
+            jobs()
+        );
+        if !again {
+            break;
+        }
+    }
+    house.pump();
+    assert_done(&house, &links, &format!("{SUBSCRIPTION}$rg$ws"));
+    assert_eq!(jobs(), 0);
 }
 
 #[test]
