@@ -67,7 +67,7 @@ impl App {
     ) -> Result<Reply, ApiError> {
         let (parts, body) = request.into_parts();
         let path = parts.uri.path();
-        if path.len() >= FILES.len() && path.starts_with(FILES) {
+        if path.starts_with(FILES) {
             *operation_name = "Files_Download";
             return api::files::download(self, &parts);
         }

@@ -16,6 +16,7 @@ pub mod workspaces;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde_json::Value;
+use tracing::info;
 use trainyard_domain::name::Name;
 use trainyard_domain::resource_id::GroupPath;
 use trainyard_domain::state::{Experiment, Group, Meta, Provisioning, Workspace};
@@ -51,7 +52,10 @@ impl App {
         match outcome {
             Outcome::Absent => Reply::empty(StatusCode::NO_CONTENT),
             Outcome::Done => Reply::empty(StatusCode::OK),
-            Outcome::Begun(operation) => call.accepted(&operation),
+            Outcome::Begun(operation) => {
+                info!(operation_id = operation.id, "an operation has begun");
+                call.accepted(&operation)
+            }
         }
     }
 }
