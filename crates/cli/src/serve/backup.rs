@@ -21,18 +21,34 @@ pub fn backup(data: &Path, to: &Path) -> anyhow::Result<()> {
 /// Puts a copy back as the store of a data folder whose server is stopped. What was there is kept beside it,
 /// damaged or not. Attempts and uids given out from now on are above all that the old store can have given out.
 ///
-/// Until the last step, which is a rename, the store that was there is the store.
+/// Until the last step, which is renames alone, the store that was there is the store.
 pub fn restore(from: &Path, data: &Path) -> anyhow::Result<()> {
     db::check(from).with_context(|| format!("{} cannot be restored", from.display()))?;
     let _lock = trainyard_store::lock::FolderLock::acquire(data)?;
     let now = SystemClock.now();
-    let draft = data.join(format!("{STORE}.restoring"));
+    let (store, draft, ready) = (
+        data.join(STORE),
+        data.join(format!("{STORE}.restoring")),
+        data.join(format!("{STORE}.restored")),
+    );
     remove(&draft)?;
+    remove(&ready)?;
     let restored = raised(from, &draft, data, now).and_then(|()| {
-        keep_aside(&data.join(STORE), now)?;
-        Ok(db::backup(&draft, &data.join(STORE))?)
+        // One file, whole and on disk, whatever the draft still has in its log.
+        db::backup(&draft, &ready)?;
+        keep_aside(&store, now)?;
+        put(&ready, &store).with_context(|| format!("{} cannot be put in place", store.display()))
     });
     restored.and(remove(&draft))
+}
+
+/// Gives `ready` the name of the store.
+fn put(ready: &Path, store: &Path) -> std::io::Result<()> {
+    std::fs::rename(ready, store)?;
+    match store.parent() {
+        Some(folder) => std::fs::File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
 }
 
 /// Copies a backup to `draft`, opens it with the folder's key, and raises its floors.
@@ -60,7 +76,7 @@ fn raised(from: &Path, draft: &Path, data: &Path, now: Timestamp) -> anyhow::Res
         .with_context(|| format!("{} cannot be opened with {}", from.display(), key.display()))
 }
 
-/// Gives a store another name, with what belongs to it.
+/// Gives a store another name, with what belongs to it. Its own file keeps the old name too, until it is replaced.
 fn keep_aside(store: &Path, now: Timestamp) -> anyhow::Result<()> {
     let aside = store.with_file_name(format!("{STORE}.replaced-{}", now.as_second()));
     ensure!(
@@ -69,7 +85,13 @@ fn keep_aside(store: &Path, now: Timestamp) -> anyhow::Result<()> {
         aside.display()
     );
     for (old, new) in files(store).into_iter().zip(files(&aside)) {
-        match std::fs::rename(&old, &new) {
+        // The log goes before: beside another store it would be read into that one.
+        let linked = if old == store {
+            std::fs::hard_link(&old, &new).or_else(|_| std::fs::rename(&old, &new))
+        } else {
+            std::fs::rename(&old, &new)
+        };
+        match linked {
             Err(error) if error.kind() != ErrorKind::NotFound => {
                 return Err(error).with_context(|| format!("{} cannot be kept aside", old.display()));
             }
