@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::OpenError;
@@ -71,6 +72,8 @@ pub(super) fn pooled_reader(path: &Path, settings: &Settings) -> rusqlite::Resul
 /// What every connection has, those of the inline mode too.
 pub(super) fn common(conn: &Connection) -> rusqlite::Result<()> {
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Without it the planner looks at bound values, so that most statements are prepared anew at each use.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update(None, "temp_store", "MEMORY")?;
     conn.pragma_update(None, "trusted_schema", false)
@@ -83,4 +86,31 @@ fn cache(kib: u32) -> i64 {
 
 fn as_i64(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    #[test]
+    fn a_statement_is_prepared_once_whatever_is_bound() {
+        let conn = Connection::open_in_memory().unwrap();
+        common(&conn).unwrap();
+        conn.execute_batch(
+            "CREATE TABLE parents (uid INTEGER PRIMARY KEY) STRICT;
+             CREATE TABLE children (uid INTEGER PRIMARY KEY, parent INTEGER NOT NULL, name TEXT NOT NULL,
+                 UNIQUE (parent, name)) STRICT;
+             INSERT INTO parents VALUES (1);
+             INSERT INTO children VALUES (5, 1, 'a');",
+        )
+        .unwrap();
+        let sql = "SELECT c.name FROM children c JOIN parents p ON p.uid = c.parent WHERE c.uid = ?1";
+        let mut statement = conn.prepare_cached(sql).unwrap();
+        for uid in [5, 6, 5] {
+            statement.exists([uid]).unwrap();
+        }
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+    }
 }
