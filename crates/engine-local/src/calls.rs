@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use trainyard_domain::ids::{PlacementId, Uid};
@@ -107,7 +108,7 @@ pub fn ensure_stopped(shared: &Shared, placement: PlacementId, node: Uid) {
     shared.wake();
 }
 
-/// The end of an attempt is stored.
+/// The end of an attempt is stored. The node need not hear of it at once.
 pub fn forget(shared: &Shared, placement: PlacementId, node: Uid) {
     let mut state = shared.state();
     if let Some(entry) = state.nodes.get_mut(&node) {
@@ -122,7 +123,6 @@ pub fn forget(shared: &Shared, placement: PlacementId, node: Uid) {
                 Ok(()) | Err(_) => {}
             }
         }
-        poke(entry.folder.root());
     }
     let still_used = state
         .nodes
@@ -130,7 +130,15 @@ pub fn forget(shared: &Shared, placement: PlacementId, node: Uid) {
         .any(|entry| entry.placements.contains_key(&placement) || entry.folder.plan(placement).exists());
     drop(state);
     let directory = shared.root().join("shared").join(placement.to_string());
-    if !still_used && directory.exists() {
-        remove_later(&directory);
+    if !still_used {
+        remove_shared(&directory);
+    }
+}
+
+/// Most jobs share nothing, and an empty directory needs no thread to go.
+fn remove_shared(directory: &Path) {
+    match fs::remove_dir(directory) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => remove_later(directory),
+        Ok(()) | Err(_) => {}
     }
 }

@@ -32,6 +32,9 @@ pub const SETUP_TASK_FAILED: &str = "SetupTaskFailed";
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// When a status that could not be written is written again.
 const WRITE_AGAIN: Duration = Duration::from_secs(1);
+/// When a status is written that nobody waits for: that an attempt has begun, or that one is forgotten. A
+/// short job ends before that, and the status is written once for it.
+const WRITE_SOON: Duration = Duration::from_millis(50);
 /// When an engine whose socket was full is told again.
 const TELL_AGAIN: Duration = Duration::from_millis(20);
 /// Time between SIGTERM and SIGKILL for a node that leaves.
@@ -266,7 +269,7 @@ impl Node {
         if let Some(verdict) = attempt.step(ended, stop, now, &around) {
             self.last_directory = Some(attempt.directory());
             self.attempt = None;
-            self.record(placement, Some(verdict));
+            self.record_end(placement, verdict);
         }
     }
 
@@ -280,14 +283,14 @@ impl Node {
             let over = self.forgotten.iter().find(|(known, _)| *known == placement);
             if let Some((_, verdict)) = over {
                 let verdict = verdict.clone();
-                self.record(placement, Some(verdict));
+                self.record_end(placement, verdict);
             } else if wish.stop {
-                self.record(placement, Some(Verdict::Stopped));
+                self.record_end(placement, Verdict::Stopped);
             } else if self.attempt.is_none() && self.status.phase == Phase::Ready {
                 self.start(placement, now);
             }
         }
-        self.forget(&wishes);
+        self.forget(&wishes, now);
         self.wishes = wishes;
     }
 
@@ -304,7 +307,7 @@ impl Node {
             Err(error) => {
                 crate::say(format_args!("{error}"));
                 let failure = BatchAiError::new("LaunchPlanUnreadable", error.to_string());
-                return self.record(placement, Some(Verdict::NotStarted(failure, None)));
+                return self.record_end(placement, Verdict::NotStarted(failure, None));
             }
         };
         let trash = self.folder.trash();
@@ -320,10 +323,15 @@ impl Node {
         };
         let mark = mark(self.folder.root(), &placement.to_string());
         self.attempt = Some(Attempt::begin(wanted.plan, mark, now, &around));
-        self.record(placement, None);
+        self.status.placements.push(PlacementStatus {
+            placement,
+            ended: None,
+        });
+        self.changed_a_little(now);
     }
 
-    fn record(&mut self, placement: PlacementId, ended: Option<Verdict>) {
+    fn record_end(&mut self, placement: PlacementId, verdict: Verdict) {
+        let ended = Some(verdict);
         let known = self
             .status
             .placements
@@ -336,7 +344,7 @@ impl Node {
         self.changed();
     }
 
-    fn forget(&mut self, wishes: &BTreeMap<PlacementId, Wish>) {
+    fn forget(&mut self, wishes: &BTreeMap<PlacementId, Wish>, now: Duration) {
         let before = self.status.placements.len();
         let forgotten = &mut self.forgotten;
         self.status.placements.retain(|known| {
@@ -350,7 +358,7 @@ impl Node {
             self.forgotten.pop_front();
         }
         if self.status.placements.len() != before {
-            self.changed();
+            self.changed_a_little(now);
         }
     }
 
@@ -358,6 +366,10 @@ impl Node {
 
     fn changed(&mut self) {
         self.write_at = Some(Duration::ZERO);
+    }
+
+    fn changed_a_little(&mut self, now: Duration) {
+        self.write_at.get_or_insert(now + WRITE_SOON);
     }
 
     /// Writes the status if it has changed, and says so. A full disk only delays it.

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use tracing::{info, warn};
 use trainyard_domain::state::JobEvent;
 use trainyard_store::{Role, StoreError, Token};
@@ -15,8 +16,8 @@ use crate::settings::Settings;
 
 /// How long the pump sleeps when nothing wakes it: timed looks and deadlines are kept this exactly.
 const TICK: Duration = Duration::from_millis(500);
-/// A round of the pump that looks at everything there is, as after a restart.
-const FULL_ROUND_EVERY: u32 = 20;
+/// How often a round of the pump looks at everything there is, as after a restart.
+const FULL_ROUND_EVERY: SignedDuration = SignedDuration::from_secs(10);
 
 /// The service.
 pub struct App {
@@ -113,16 +114,15 @@ impl App {
     /// Pumps on this thread until [`App::end_pump`].
     pub fn run_pump(self: &Arc<App>) {
         let mut pump = self.pump();
-        let mut rounds = 0u32;
+        let mut full_rounds = FullRounds::default();
         loop {
-            match pump.round(rounds.is_multiple_of(FULL_ROUND_EVERY)) {
+            match pump.round(full_rounds.is_due(self.ports.clock.now())) {
                 Ok(progress) if progress.again => self.wake(),
                 Ok(_) => {}
                 Err(error) => self.pump_failed(&error),
             }
             match self.waker.wait(TICK) {
-                Woken::Look => {}
-                Woken::Tick => rounds = rounds.wrapping_add(1),
+                Woken::Look | Woken::Tick => {}
                 Woken::End => break,
             }
         }
@@ -136,6 +136,24 @@ impl App {
 
     fn pump_failed(&self, error: &PumpError) {
         warn!(error = %error, cause = ?std::error::Error::source(error), "a round of the reconcilers failed; it is tried again");
+    }
+}
+
+/// When rounds look at everything: by the clock, however often the pump is woken.
+#[derive(Default)]
+struct FullRounds {
+    last: Option<Timestamp>,
+}
+
+impl FullRounds {
+    /// Whether the round that begins at `now` is a full one. A clock that was set back counts as time passed.
+    fn is_due(&mut self, now: Timestamp) -> bool {
+        let since = self.last.map(|last| now.duration_since(last).abs());
+        let due = since.is_none_or(|since| since >= FULL_ROUND_EVERY);
+        if due {
+            self.last = Some(now);
+        }
+        due
     }
 }
 
@@ -181,5 +199,19 @@ impl Waker {
             (false, true) => Woken::Tick,
             (false, false) => Woken::Look,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_is_full_at_first_and_then_by_the_clock() {
+        let mut rounds = FullRounds::default();
+        let at = |millis| Timestamp::from_millisecond(1_000_000 + i64::from(millis)).unwrap();
+        let due =
+            [0, 1, 9_999, 10_000, 10_001, 20_000, 15_000, 9_000].map(|millis| rounds.is_due(at(millis)));
+        assert_eq!(due, [true, false, false, true, false, true, false, true]);
     }
 }

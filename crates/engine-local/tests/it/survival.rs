@@ -6,7 +6,7 @@ use trainyard_domain::ids::Uid;
 use trainyard_domain::state::Verdict;
 use trainyard_engine::{Engine, NodeSeen, Observation, PlacementSeen};
 use trainyard_engine_local::end_all;
-use trainyard_node::files::{self, StatusFile};
+use trainyard_node::files::{self, PlacementStatus, StatusFile};
 
 use crate::yard::{Yard, id, lives};
 
@@ -29,13 +29,16 @@ fn a_job_that_runs_meanwhile_is_found_again() {
     yard.close();
     assert!(lives(&pid));
     yard.open();
-    let all = yard.engine().observe_all();
+    // The node may not have said yet that the attempt has begun: it is not started again even so.
+    yard.launch(node, yard.plan(id(1), node, UNTIL_GO));
     let active = Observation::Placement {
         node,
         placement: id(1),
         seen: PlacementSeen::Active,
     };
-    assert!(all.contains(&active), "{all:?}");
+    yard.until("the attempt is seen", || {
+        yard.engine().observe_all().contains(&active).then_some(())
+    });
     yard.launch(node, yard.plan(id(1), node, UNTIL_GO));
     std::fs::write(yard.out(id(1), node).join("go"), "").unwrap();
     assert_eq!(yard.verdict(id(1), node), Verdict::Exited(3));
@@ -52,7 +55,12 @@ fn an_end_in_the_meantime_is_reported() {
     yard.close();
     std::fs::write(yard.out(id(1), node).join("go"), "").unwrap();
     yard.until("the node writes it down", || {
-        yard.status(node).placements[0].ended.is_some().then_some(())
+        let ended = |p: &PlacementStatus| p.ended.is_some();
+        yard.status(node)
+            .placements
+            .first()
+            .is_some_and(ended)
+            .then_some(())
     });
     yard.open();
     assert!(yard.engine().observe_all().contains(&ended(node)));

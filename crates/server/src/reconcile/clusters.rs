@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tracing::info;
 use trainyard_domain::ids::Uid;
 use trainyard_domain::launch::job_unavailable;
@@ -45,16 +45,12 @@ impl Round {
         self.release(tx, &cluster, &mut nodes, &plan)?;
         self.allocate(tx, &mut cluster, &mut nodes, &plan, decided)?;
         self.stop_jobs(tx, uid, decided)?;
-        let started = self.start_jobs(tx, &cluster, &mut nodes, &stopping, decided)?;
+        let again = self.start_jobs(tx, &cluster, &mut nodes, &stopping, decided)?;
         for node in nodes.iter().filter(|node| node.status.may_go()) {
             decided.effects.push(Effect::ReleaseNode(node.uid));
         }
         self.note_allocation(tx, cluster, &nodes, &plan)?;
-        tx.cluster_looked_at(uid, plan.look_again)?;
-        if started {
-            tx.look_at_cluster(uid)?;
-        }
-        Ok(())
+        tx.cluster_looked_at(uid, earliest(plan.look_again, again))
     }
 
     fn view(&self, cluster: &Cluster, nodes: &[Node], stopping: &BTreeSet<Uid>) -> ClusterView {
@@ -215,7 +211,7 @@ impl Round {
         Ok(())
     }
 
-    /// Gives idle nodes to the line; whether a job came and went at once, so that another look is due.
+    /// Gives idle nodes to the line; when to look again, if that is known.
     fn start_jobs(
         &self,
         tx: &Tx<'_>,
@@ -223,21 +219,21 @@ impl Round {
         nodes: &mut [Node],
         stopping: &BTreeSet<Uid>,
         decided: &mut Decided,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<Timestamp>, StoreError> {
         let view = self.view(cluster, nodes, stopping);
         let idle = nodes.iter().filter(|node| node.status.is_idle()).count();
         let depth = u32::try_from(idle).unwrap_or(LINE).saturating_add(1).min(LINE);
         let line = tx.line(cluster.meta.uid, view.possible(), depth)?;
         let waiting: Vec<Waiting> = line.iter().map(waiting).collect();
         let plan = place(&view, &waiting, self.starts_blocked().as_deref());
-        let mut refused = false;
+        let mut again = None;
         for start in plan.starts {
             let Some(mut job) = tx.job_by_uid(start.job)? else {
                 continue;
             };
             if let Some(error) = job_unavailable(&job.spec) {
                 apply_to_job(tx, &mut job, JobEvent::Refused(error), self.now, 0)?;
-                refused = true;
+                again = Some(self.now);
                 continue;
             }
             let Some(port) = self.port(tx, &job.spec)? else {
@@ -257,9 +253,9 @@ impl Round {
         } else if let Some((uid, reason)) = plan.reasons.first()
             && let Some(job) = tx.job_by_uid(*uid)?
         {
-            self.note_reason(tx, job, reason.to_string())?;
+            again = earliest(again, self.note_reason(tx, job, reason.to_string())?);
         }
-        Ok(refused)
+        Ok(again)
     }
 
     /// Writes down why jobs wait, those included that are too large for the cluster and that the line above
@@ -345,14 +341,24 @@ impl Round {
         })
     }
 
-    fn note_reason(&self, tx: &Tx<'_>, mut job: Job, reason: String) -> Result<(), StoreError> {
-        let waited = self.now.duration_since(job.meta.created);
-        if job.status.waiting.as_deref() == Some(&reason) || waited < SHORT_WAIT {
-            return Ok(());
+    /// Writes down why a job waits, once it has waited a little; when to look again for that.
+    fn note_reason(
+        &self,
+        tx: &Tx<'_>,
+        mut job: Job,
+        reason: String,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        if job.status.waiting.as_deref() == Some(&reason) {
+            return Ok(None);
+        }
+        let due = job.meta.created + SHORT_WAIT;
+        if due > self.now {
+            return Ok(Some(due));
         }
         info!(job = %job.meta.name, reason, "waiting");
         job.status.waiting = Some(reason);
-        tx.set_job_status(&job)
+        tx.set_job_status(&job)?;
+        Ok(None)
     }
 
     fn note_allocation(
@@ -387,6 +393,10 @@ impl Round {
         }
         Ok(())
     }
+}
+
+fn earliest(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    one.into_iter().chain(other).min()
 }
 
 fn waiting(entry: &LineEntry) -> Waiting {

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::OpenError;
@@ -71,6 +72,8 @@ pub(super) fn pooled_reader(path: &Path, settings: &Settings) -> rusqlite::Resul
 /// What every connection has, those of the inline mode too.
 pub(super) fn common(conn: &Connection) -> rusqlite::Result<()> {
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Without it the planner looks at bound values, so that most statements are prepared anew at each use.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update(None, "temp_store", "MEMORY")?;
     conn.pragma_update(None, "trusted_schema", false)
@@ -83,4 +86,16 @@ fn cache(kib: u32) -> i64 {
 
 fn as_i64(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_planner_does_not_look_at_bound_values() {
+        let conn = Connection::open_in_memory().unwrap();
+        common(&conn).unwrap();
+        assert!(conn.db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG).unwrap());
+    }
 }
