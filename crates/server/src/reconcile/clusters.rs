@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use tracing::info;
-use trainyard_domain::ids::Uid;
+use trainyard_domain::ids::{PlacementId, Uid};
 use trainyard_domain::launch::job_unavailable;
 use trainyard_domain::spec::{CommunicationBackend, DeallocationOption, JobSpec, Scale, Toolkit};
 use trainyard_domain::state::{
@@ -166,8 +166,14 @@ impl Round {
         })
     }
 
-    /// What a crash may have kept from the engine is told again.
-    pub(super) fn tell_again(&self, tx: &Tx<'_>, decided: &mut Decided) -> Result<(), StoreError> {
+    /// What a crash may have kept from the engine is told again, and what it has forgotten since a restored store was
+    /// copied: whatever it does not show now. `known` is what it shows.
+    pub(super) fn tell_again(
+        &self,
+        tx: &Tx<'_>,
+        known: &BTreeSet<(Uid, PlacementId)>,
+        decided: &mut Decided,
+    ) -> Result<(), StoreError> {
         for node in tx.nodes()? {
             let preparing = node.status.phase == trainyard_domain::state::NodePhase::Preparing;
             if preparing
@@ -179,9 +185,10 @@ impl Round {
         }
         for job in tx.all_jobs_on_nodes()? {
             let running = job.status.phase == trainyard_domain::state::JobPhase::Running;
-            let placed = job.status.placement.iter().flat_map(|p| &p.nodes);
-            // What was seen of a node shows that it has been told.
-            let told = placed.clone().all(|node| node.seen != Seen::Nothing);
+            let id = job.placement_id();
+            let open = |n: &&PlacedNode| matches!(n.seen, Seen::Nothing | Seen::Active);
+            let mut open = job.status.placement.iter().flat_map(|p| &p.nodes).filter(open);
+            let told = open.all(|node| known.contains(&(node.uid, id)));
             if running
                 && !told
                 && let Some(cluster) = tx.cluster_by_uid(job.cluster)?

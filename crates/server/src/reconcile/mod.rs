@@ -12,8 +12,10 @@ mod jobs;
 mod observations;
 mod room;
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
-use trainyard_domain::ids::PlacementId;
+use trainyard_domain::ids::{PlacementId, Uid};
 use trainyard_domain::state::BatchAiError;
 use trainyard_engine::{Capacity, Observation, PlacementSeen};
 use trainyard_store::{StoreError, Tx};
@@ -154,12 +156,13 @@ impl Round {
         refused: Vec<(PlacementId, BatchAiError)>,
     ) -> Result<Decided, StoreError> {
         let mut decided = Decided::default();
+        let known: BTreeSet<_> = seen.iter().filter_map(placement_of).collect();
         self.observe(tx, seen, &mut decided)?;
         for (id, error) in refused {
             self.refuse(tx, id, error)?;
         }
         if self.full {
-            self.tell_again(tx, &mut decided)?;
+            self.tell_again(tx, &known, &mut decided)?;
             tx.look_at_all_clusters()?;
             let error = BatchAiError::new(
                 "OperationTimedOut",
@@ -173,5 +176,13 @@ impl Round {
         }
         decided.again |= tx.next_look()?.is_some_and(|due| due <= self.now);
         Ok(decided)
+    }
+}
+
+/// The attempt on a node that an observation is about.
+fn placement_of(seen: &Observation) -> Option<(Uid, PlacementId)> {
+    match seen {
+        Observation::Node { .. } => None,
+        Observation::Placement { node, placement, .. } => Some((*node, *placement)),
     }
 }

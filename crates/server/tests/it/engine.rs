@@ -99,6 +99,11 @@ impl Script {
         }
     }
 
+    /// Forgets every attempt, as nodes have when the store is set back by a restore.
+    pub fn forget_runs(&self) {
+        self.state().runs.clear();
+    }
+
     /// Names of the job directories launched so far, without repetition by node.
     pub fn launched(&self) -> Vec<String> {
         let state = self.state();

@@ -387,6 +387,22 @@ fn what_the_engine_never_heard_is_told_again_after_a_restart() {
     assert_eq!(house.state_of("j"), "succeeded");
 }
 
+/// A restored store says that a job runs, and its node ended it and forgot it since.
+#[test]
+fn what_the_engine_has_forgotten_is_told_again() {
+    let house = House::furnished(1);
+    started(&house, "j");
+    house.full_pump();
+    house.full_pump();
+    assert_eq!(house.engine.launched(), ["j"], "what is seen is not told again");
+    house.engine.forget_runs();
+    house.full_pump();
+    assert_eq!(house.engine.launched(), ["j", "j"]);
+    house.engine.end("j", &Verdict::Exited(0));
+    house.pump();
+    assert_eq!(house.state_of("j"), "succeeded");
+}
+
 #[test]
 fn a_gang_has_all_its_nodes_and_one_of_them_fails_it() {
     let house = House::furnished(2);
