@@ -16,6 +16,10 @@ use trainyard_server::Scheme;
 
 use crate::config::Config;
 
+/// How long a new connection may take for its first request.
+const FIRST_REQUEST: Duration = Duration::from_secs(60);
+/// How long a connection may say nothing, or take for the head of a request: nobody may hold connections for ever.
+const SILENCE: Duration = Duration::from_secs(120);
 /// How long answers under way may take when the server ends.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 /// The socket of this machine's own commands.
@@ -54,11 +58,15 @@ impl Listening {
             Some(tls) => {
                 let router = router.layer(Extension(Scheme::Https));
                 let server = axum_server::from_tcp_rustls(self.listener, tls)?;
-                server.handle(handle).serve(router.into_make_service()).await?;
+                let mut server = server.first_request_timeout(FIRST_REQUEST).handle(handle);
+                server.http_builder().http1().header_read_timeout(SILENCE);
+                server.serve(router.into_make_service()).await?;
             }
             None => {
                 let server = axum_server::from_tcp(self.listener)?.acceptor(NoDelayAcceptor::new());
-                server.handle(handle).serve(router.into_make_service()).await?;
+                let mut server = server.first_request_timeout(FIRST_REQUEST).handle(handle);
+                server.http_builder().http1().header_read_timeout(SILENCE);
+                server.serve(router.into_make_service()).await?;
             }
         }
         Ok(())
