@@ -26,7 +26,7 @@ type Wake = Arc<dyn Fn() + Send + Sync>;
 /// Everything that changes.
 #[derive(Debug, Default)]
 pub struct State {
-    /// All nodes whose folder is there.
+    /// All nodes that are wanted, or whose folder is there.
     pub nodes: BTreeMap<Uid, Entry>,
     /// What nobody has observed yet.
     pub pending: Vec<Observation>,
@@ -136,7 +136,7 @@ impl Shared {
         }
     }
 
-    /// The state. A thread that panicked cannot have left it half-changed: every change is one assignment.
+    /// The state. After a panic it may lag behind the nodes' files, from which it is made again and again.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -33,7 +33,7 @@ impl Kind {
     }
 }
 
-/// Where a directory or file lies: recorded for each output directory when its job is placed.
+/// Where a directory or file lies: recorded for each output directory when its job is made.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Place {
     /// The storage account.
