@@ -146,7 +146,14 @@ impl House {
         let pump_app = Arc::clone(&self.app);
         let pump = std::thread::Builder::new()
             .name("pump".to_owned())
-            .spawn(move || pump_app.run_pump())?;
+            .spawn(move || {
+                let pumped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| pump_app.run_pump()));
+                if pumped.is_err() {
+                    // A server that takes jobs and never runs one is worse than none; the next start goes on.
+                    tracing::error!("the reconcilers panicked; the process ends, jobs go on");
+                    std::process::abort();
+                }
+            })?;
         let handle = listen::handle();
         let (close_socket, socket_closes) = oneshot::channel::<()>();
         let by_tcp = listening.serve(self.app.router(), handle.clone());

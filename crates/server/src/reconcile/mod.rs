@@ -13,8 +13,10 @@ mod observations;
 mod room;
 
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use jiff::Timestamp;
+use tracing::error;
 use trainyard_domain::ids::{PlacementId, Uid};
 use trainyard_domain::state::BatchAiError;
 use trainyard_engine::{Capacity, Observation, PlacementSeen};
@@ -79,7 +81,10 @@ impl Pump {
     pub fn round(&mut self, full: bool) -> Result<Progress, PumpError> {
         let decided = self.decide(full)?;
         for effect in decided.effects {
-            self.perform(effect);
+            // A mistake of ours with one job must not keep the others from the engine.
+            if catch_unwind(AssertUnwindSafe(|| self.perform(effect))).is_err() {
+                error!("telling the engine panicked; it is told again in a full round");
+            }
         }
         Ok(Progress {
             again: decided.again || !self.seen.is_empty() || !self.refused.is_empty(),

@@ -18,6 +18,8 @@ pub struct State {
     pub slow_nodes: bool,
     /// Stopped attempts go on until [`Script::end`].
     pub stubborn: bool,
+    /// A launch of the job with this name panics.
+    pub panics_at: Option<String>,
     nodes: BTreeMap<Uid, NodeSeen>,
     runs: BTreeMap<(PlacementId, Uid), PlacementSeen>,
     /// Every launch that began, in order.
@@ -37,6 +39,7 @@ impl Script {
             },
             slow_nodes: false,
             stubborn: false,
+            panics_at: None,
             nodes: BTreeMap::new(),
             runs: BTreeMap::new(),
             launches: Vec::new(),
@@ -178,6 +181,10 @@ impl Engine for Script {
         let mut state = self.state();
         for (node, plan) in plans {
             let placement = plan.placement;
+            if state.panics_at.as_deref() == Some(job_of(&plan)) {
+                drop(state);
+                panic!("planted");
+            }
             if !state.runs.contains_key(&(placement, node)) && !state.stopped.contains(&placement) {
                 state.launches.push((node, plan));
                 state.run(placement, node, PlacementSeen::Active);

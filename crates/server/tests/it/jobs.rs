@@ -387,6 +387,20 @@ fn what_the_engine_never_heard_is_told_again_after_a_restart() {
     assert_eq!(house.state_of("j"), "succeeded");
 }
 
+#[test]
+fn a_panic_over_one_job_keeps_no_other_from_the_engine() {
+    let house = House::furnished(2);
+    house.pump();
+    house.engine.state().panics_at = Some("bad".to_owned());
+    house.submit("bad");
+    house.submit("good");
+    house.pump();
+    assert_eq!(house.engine.launched(), ["good"]);
+    house.engine.state().panics_at = None;
+    house.full_pump();
+    assert_eq!(house.engine.launched(), ["good", "bad"]);
+}
+
 /// A restored store says that a job runs, and its node ended it and forgot it since.
 #[test]
 fn what_the_engine_has_forgotten_is_told_again() {
