@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::unix::net::UnixDatagram;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -30,7 +31,14 @@ const START_AGAIN: Duration = Duration::from_secs(1);
 pub fn start(shared: Arc<Shared>, socket: UnixDatagram) -> Result<JoinHandle<()>, OpenError> {
     std::thread::Builder::new()
         .name("local-engine".to_owned())
-        .spawn(move || watch(&shared, &socket))
+        .spawn(move || {
+            // Without this thread no node is seen any more while the server goes on answering; the next one
+            // finds all nodes again.
+            if catch_unwind(AssertUnwindSafe(|| watch(&shared, &socket))).is_err() {
+                tracing::error!("the watch of the local engine panicked; the server ends, nodes go on");
+                std::process::abort();
+            }
+        })
         .map_err(OpenError::Watch)
 }
 

@@ -2,8 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use trainyard_domain::ids::Uid;
-use trainyard_domain::name::{Region, SubscriptionId};
+use trainyard_domain::name::{Name, Region};
+use trainyard_domain::resource_id::GroupPath;
 use trainyard_store::{Goal, Operation, OperationStatus, StoreError, Tx};
+use trainyard_wire::envelope::operation_resource;
 use uuid::Uuid;
 
 /// How long an operation may take before it has failed.
@@ -11,26 +13,36 @@ const DEADLINE: SignedDuration = SignedDuration::from_hours(24);
 /// How long the outcome of an operation is kept.
 pub const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// Opens an operation that waits for `goal` of `target`, or finds the one that is open already.
+/// What an operation is about.
+pub struct Subject<'a> {
+    /// Subscription and group.
+    pub scope: &'a GroupPath,
+    /// The names from the workspace down to the resource; none for the group itself.
+    pub names: &'a [&'a Name],
+    /// The region that its URLs name.
+    pub region: &'a Region,
+    /// The resource.
+    pub uid: Uid,
+}
+
+/// Opens an operation that waits for `goal` of its subject, or finds the one that is open already.
 pub fn open(
     tx: &Tx<'_>,
     id: Uuid,
-    (subscription, region): (&SubscriptionId, &Region),
     goal: Goal,
-    target: Uid,
-    resource: String,
+    subject: &Subject<'_>,
     now: Timestamp,
 ) -> Result<Operation, StoreError> {
-    if let Some(open) = tx.open_operation(target, goal)? {
+    if let Some(open) = tx.open_operation(subject.uid, goal)? {
         return Ok(open);
     }
     let operation = Operation {
         id: id.to_string(),
-        subscription: subscription.clone(),
-        region: region.clone(),
+        subscription: subject.scope.subscription.clone(),
+        region: subject.region.clone(),
         goal,
-        target,
-        resource,
+        target: subject.uid,
+        resource: operation_resource(subject.scope, subject.names),
         status: OperationStatus::InProgress,
         started: now,
         deadline: now + DEADLINE,

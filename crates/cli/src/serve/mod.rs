@@ -156,7 +156,13 @@ impl House {
             })?;
         let handle = listen::handle();
         let (close_socket, socket_closes) = oneshot::channel::<()>();
-        let by_tcp = listening.serve(self.app.router(), handle.clone());
+        let (fail, failed) = oneshot::channel::<()>();
+        let by_tcp = async {
+            let served = listening.serve(self.app.router(), handle.clone()).await;
+            // A server that nobody reaches is none: all of it ends.
+            let _ = fail.send(());
+            served
+        };
         let by_socket = socket.serve(self.app.router(), async move {
             let _ = socket_closes.await;
         });
@@ -165,6 +171,7 @@ impl House {
             how = tokio::select! {
                 Ok(how) = told => how,
                 Ok(how) = asked => how,
+                Ok(()) = failed => Ending::JobsGoOn,
             };
             listen::end(&handle);
             let _ = close_socket.send(());

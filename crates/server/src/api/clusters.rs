@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use trainyard_domain::ids::Uid;
-use trainyard_domain::name::{Name, Region, excerpt};
+use trainyard_domain::name::{Name, excerpt};
 use trainyard_domain::resource_id::cluster_id;
 use trainyard_domain::spec::{ClusterSpec, Scale};
 use trainyard_domain::state::{
@@ -202,37 +201,15 @@ pub async fn delete(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
             return Ok(Outcome::Done);
         }
         tx.begin_cluster_deletion(uid, now)?;
-        let operation = open_deletion(tx, id, &workspace.region, &found, uid, now)?;
-        Ok(Outcome::Begun(Box::new(operation)))
+        let subject = lro::Subject {
+            scope: &found.scope,
+            names: &[&found.workspace, &found.meta.name],
+            region: &workspace.region,
+            uid,
+        };
+        Outcome::begun(lro::open(tx, id, Goal::Deleted, &subject, now)?)
     });
     Ok(app.outcome(&links, outcome.await?))
-}
-
-fn open_deletion(
-    tx: &Tx<'_>,
-    id: Uuid,
-    region: &Region,
-    found: &Cluster,
-    uid: Uid,
-    now: jiff::Timestamp,
-) -> Result<trainyard_store::Operation, StoreError> {
-    let scope = &found.scope;
-    let resource = format!(
-        "{}${}${}${}",
-        scope.subscription,
-        scope.group.key(),
-        found.workspace,
-        found.meta.name
-    );
-    lro::open(
-        tx,
-        id,
-        (&scope.subscription, region),
-        Goal::Deleted,
-        uid,
-        resource,
-        now,
-    )
 }
 
 /// Clusters_ListRemoteLoginInformation: every allocated node with its own address.

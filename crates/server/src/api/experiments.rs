@@ -79,24 +79,13 @@ pub async fn delete(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
         }
         tx.begin_experiment_deletion(uid, now)?;
         let workspace = workspace_of(tx, &path.group, &path.workspace)?;
-        let scope = &found.scope;
-        let resource = format!(
-            "{}${}${}${}",
-            scope.subscription,
-            scope.group.key(),
-            found.workspace,
-            found.meta.name
-        );
-        let place = (&scope.subscription, &workspace.region);
-        Ok(Outcome::Begun(Box::new(lro::open(
-            tx,
-            id,
-            place,
-            Goal::Deleted,
+        let subject = lro::Subject {
+            scope: &found.scope,
+            names: &[&found.workspace, &found.meta.name],
+            region: &workspace.region,
             uid,
-            resource,
-            now,
-        )?)))
+        };
+        Outcome::begun(lro::open(tx, id, Goal::Deleted, &subject, now)?)
     });
     Ok(app.outcome(&links, outcome.await?))
 }

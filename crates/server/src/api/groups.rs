@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use trainyard_domain::name::Region;
 use trainyard_domain::state::Group;
 use trainyard_store::{Goal, Page};
 use trainyard_wire::resources as wire;
@@ -86,18 +85,13 @@ pub async fn delete(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
             return Ok(Outcome::Done);
         }
         tx.begin_group_deletion(found.uid, now)?;
-        let region: &Region = &found.region;
-        let resource = format!("{}${}", path.subscription, path.group.key());
-        let place = (&path.subscription, region);
-        Ok(Outcome::Begun(Box::new(lro::open(
-            tx,
-            id,
-            place,
-            Goal::Deleted,
-            found.uid,
-            resource,
-            now,
-        )?)))
+        let subject = lro::Subject {
+            scope: &found.path,
+            names: &[],
+            region: &found.region,
+            uid: found.uid,
+        };
+        Outcome::begun(lro::open(tx, id, Goal::Deleted, &subject, now)?)
     });
     Ok(app.outcome(&links, outcome.await?))
 }

@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use jiff::Timestamp;
-use trainyard_domain::ids::Uid;
 use trainyard_domain::launch;
 use trainyard_domain::name::Name;
 use trainyard_domain::resource_id::{ClusterPath, ResourceId, cluster_id, job_id};
 use trainyard_domain::spec::JobSpec;
 use trainyard_domain::state::{Cluster, Experiment, Job, JobEvent, JobStatus, Provisioning};
 use trainyard_sched::Reason;
-use trainyard_store::{Goal, NewJob, Snapshot, StoreError, Tx};
+use trainyard_store::{Goal, NewJob, Snapshot, Tx};
 use trainyard_wire::v2018_05_01 as wire;
 use uuid::Uuid;
 
@@ -204,14 +203,7 @@ pub async fn terminate(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
         if job.status.is_final() {
             return Ok(Outcome::Done);
         }
-        Ok(Outcome::Begun(Box::new(operation(
-            tx,
-            id,
-            &path,
-            &job,
-            Goal::Ended,
-            now,
-        )?)))
+        follow(tx, id, &path, &job, Goal::Ended, now)
     });
     let outcome = outcome.await?;
     Ok(match outcome {
@@ -238,40 +230,27 @@ pub async fn delete(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
         if tx.job_by_uid(job.meta.uid)?.is_none() {
             return Ok(Outcome::Done);
         }
-        Ok(Outcome::Begun(Box::new(operation(
-            tx,
-            id,
-            &path,
-            &job,
-            Goal::Deleted,
-            now,
-        )?)))
+        follow(tx, id, &path, &job, Goal::Deleted, now)
     });
     Ok(app.outcome(&links, outcome.await?))
 }
 
-fn operation(
+/// An operation that follows a job to its end or its deletion.
+fn follow(
     tx: &Tx<'_>,
     id: Uuid,
     path: &ExperimentPath,
     job: &Job,
     goal: Goal,
     now: Timestamp,
-) -> Result<trainyard_store::Operation, ApiError> {
-    let workspace = workspace_of(tx, &path.group, &path.workspace)?;
-    let scope = &job.scope;
-    let resource = format!(
-        "{}${}${}${}${}",
-        scope.subscription,
-        scope.group.key(),
-        job.workspace,
-        job.experiment,
-        job.meta.name
-    );
-    let place = (&scope.subscription, &workspace.region);
-    let uid: Uid = job.meta.uid;
-    let opened: Result<_, StoreError> = lro::open(tx, id, place, goal, uid, resource, now);
-    Ok(opened?)
+) -> Result<Outcome, ApiError> {
+    let subject = lro::Subject {
+        scope: &job.scope,
+        names: &[&job.workspace, &job.experiment, &job.meta.name],
+        region: &workspace_of(tx, &path.group, &path.workspace)?.region,
+        uid: job.meta.uid,
+    };
+    Outcome::begun(lro::open(tx, id, goal, &subject, now)?)
 }
 
 /// Jobs_ListRemoteLoginInformation: the nodes on which the job runs or ran last.

@@ -70,6 +70,12 @@ enum Outcome {
     Begun(Box<Operation>),
 }
 
+impl Outcome {
+    fn begun(operation: Operation) -> Result<Outcome, ApiError> {
+        Ok(Outcome::Begun(Box::new(operation)))
+    }
+}
+
 /// What is needed to link to operations once the call itself is gone.
 struct CallLinks {
     base: String,

@@ -124,18 +124,13 @@ pub async fn delete(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
             return Ok(Outcome::Done);
         }
         tx.begin_workspace_deletion(*uid, now)?;
-        let scope = &found.scope;
-        let resource = format!("{}${}${name}", scope.subscription, scope.group.key());
-        let place = (&scope.subscription, &found.region);
-        Ok(Outcome::Begun(Box::new(lro::open(
-            tx,
-            id,
-            place,
-            Goal::Deleted,
-            *uid,
-            resource,
-            now,
-        )?)))
+        let subject = lro::Subject {
+            scope: &found.scope,
+            names: &[name],
+            region: &found.region,
+            uid: *uid,
+        };
+        Outcome::begun(lro::open(tx, id, Goal::Deleted, &subject, now)?)
     });
     Ok(app.outcome(&links, outcome.await?))
 }
