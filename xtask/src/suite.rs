@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::counts::Counts;
-use crate::left_out::LeftOut;
+use crate::left_out::{self, LeftOut};
 use crate::world::{World, now};
 use crate::{python, tidy};
 
@@ -172,11 +172,20 @@ fn cargo_tests(suite: &mut Suite) -> Result<Counts> {
                 "--locked",
                 "--no-fail-fast",
                 "--no-tests=pass",
+                "--success-output=final",
             ],
             &["test", "--workspace", "--doc", "--locked", "--no-fail-fast"],
         ]
     } else {
-        &[&["test", "--workspace", "--locked", "--no-fail-fast"]]
+        // What a test that passes prints is shown too: it may say what it had to leave out.
+        &[&[
+            "test",
+            "--workspace",
+            "--locked",
+            "--no-fail-fast",
+            "--",
+            "--show-output",
+        ]]
     };
     let mut all = Counts::default();
     for arguments in runs {
@@ -192,21 +201,42 @@ fn cargo_tests(suite: &mut Suite) -> Result<Counts> {
     Ok(all)
 }
 
-fn count_tests(suite: &Suite, mut command: Command) -> Result<Counts> {
+fn count_tests(suite: &mut Suite, mut command: Command) -> Result<Counts> {
     command.env("TRAINYARD_LEFT_OUT", &suite.left_out_file);
     // Property tests try the same cases in every run; plain `cargo test` tries new ones.
     command.env("PROPTEST_RNG_SEED", "2018");
     let mut counts = Counts::default();
+    let mut left_out = Vec::new();
+    let mut passed = false;
     let ended = suite.world.stream(command, TEST_LIMIT, |line| {
-        counts.read_line(line);
-        if !is_quiet(line) {
+        passed = is_of_passed_tests(line, passed);
+        if line.starts_with(left_out::PREFIX) {
+            left_out.push(line.to_owned());
+        }
+        if !passed {
+            counts.read_line(line);
+        }
+        if !passed && !is_quiet(line) {
             print(line);
         }
     })?;
+    for line in left_out {
+        suite.left_out.add(&line);
+    }
     if ended.timed_out {
         println!("the tests were ended after {} minutes", TEST_LIMIT.as_secs() / 60);
     }
     Ok(counts.with_exit(ended.success()))
+}
+
+/// Whether a line belongs to what tests that passed have printed, which stands between `successes:` and the
+/// next heading.
+fn is_of_passed_tests(line: &str, before: bool) -> bool {
+    match line.trim_end() {
+        "successes:" => true,
+        "failures:" => false,
+        other => before && !other.starts_with("test result: ") && !other.trim_start().starts_with("Running "),
+    }
 }
 
 /// Lines that only say that all is well.
@@ -230,6 +260,28 @@ pub fn shared_reference(root: &Path) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_passed_tests_print_stands_between_two_headings() {
+        let lines = [
+            "test a ... ok",
+            "successes:",
+            "---- a stdout ----",
+            "test b ... ok",
+            "failures:",
+            "x",
+        ];
+        let mut passed = false;
+        let told: Vec<bool> = lines
+            .iter()
+            .map(|line| {
+                passed = is_of_passed_tests(line, passed);
+                passed
+            })
+            .collect();
+        assert_eq!(told, [false, true, true, true, false, false]);
+        assert!(!is_of_passed_tests("test result: ok. 1 passed; 0 failed", true));
+    }
 
     fn parse(arguments: &[&str]) -> Result<Options> {
         Options::parse(&arguments.iter().map(OsString::from).collect::<Vec<_>>())
