@@ -74,7 +74,9 @@ pub fn run(world: &World, options: &Options) -> Result<bool> {
     for line in std::fs::read_to_string(&suite.left_out_file)?.lines() {
         suite.left_out.add(line);
     }
-    Ok(close(total, &suite.left_out, world.ci))
+    let (text, well) = close(total, &suite.left_out, world.ci);
+    println!("\n{text}");
+    Ok(well)
 }
 
 fn steps(options: &Options) -> Vec<(&'static str, Step)> {
@@ -106,21 +108,18 @@ fn one_step(suite: &mut Suite, name: &str, step: Step) -> Counts {
     counts
 }
 
-/// Names what was left out, and says the closing line.
-fn close(mut total: Counts, left_out: &LeftOut, ci: bool) -> bool {
-    println!();
-    for line in left_out.lines() {
-        println!("{line}");
-    }
+/// What was left out by name, and the closing line; whether all is well.
+fn close(mut total: Counts, left_out: &LeftOut, ci: bool) -> (String, bool) {
+    let mut text: String = left_out.lines().map(|line| format!("{line}\n")).collect();
     if ci && left_out.not_permitted() > 0 {
-        println!(
-            "CI is true: {} left out count as failures",
+        text += &format!(
+            "CI is true: {} left out count as failures\n",
             left_out.not_permitted()
         );
         total.failed += left_out.not_permitted();
     }
-    println!("{} passed, {} failed", total.passed, total.failed);
-    total.failed == 0
+    text += &format!("{} passed, {} failed", total.passed, total.failed);
+    (text, total.failed == 0)
 }
 
 fn tidy_step(suite: &mut Suite) -> Result<Counts> {
@@ -305,11 +304,16 @@ mod tests {
     fn what_is_left_out_fails_only_in_ci() {
         let mut left_out = LeftOut::default();
         left_out.add("../shared is not here (spec)");
-        assert!(close(Counts::one(true), &left_out, true));
+        assert!(close(Counts::one(true), &left_out, true).1);
         left_out.add("python3 is not here");
-        assert!(close(Counts::one(true), &left_out, false));
-        assert!(!close(Counts::one(true), &left_out, true));
-        assert!(!close(Counts::one(false), &LeftOut::default(), false));
+        assert!(close(Counts::one(true), &left_out, false).1);
+        let (text, well) = close(Counts::one(true), &left_out, true);
+        assert!(
+            !well
+                && text.contains("left out: python3 is not here\n")
+                && text.ends_with("\n1 passed, 1 failed")
+        );
+        assert!(!close(Counts::one(false), &LeftOut::default(), false).1);
     }
 
     #[test]
