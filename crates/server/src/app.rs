@@ -121,9 +121,8 @@ impl App {
                 Ok(_) => {}
                 Err(error) => self.pump_failed(&error),
             }
-            match self.waker.wait(TICK) {
-                Woken::Look | Woken::Tick => {}
-                Woken::End => break,
+            if self.waker.wait(TICK) == Woken::End {
+                break;
             }
         }
         info!("the reconcilers have stopped");
@@ -170,9 +169,12 @@ struct WakerState {
     ended: bool,
 }
 
+/// Why a sleep is over.
+#[derive(PartialEq, Eq)]
 enum Woken {
+    /// Something woke it, or the time is over.
     Look,
-    Tick,
+    /// No round is wanted any more.
     End,
 }
 
@@ -189,16 +191,12 @@ impl Waker {
 
     fn wait(&self, at_most: Duration) -> Woken {
         let guard = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut state, timeout) = self
+        let (mut state, _) = self
             .changed
             .wait_timeout_while(guard, at_most, |state| !state.woken && !state.ended)
             .unwrap_or_else(PoisonError::into_inner);
         state.woken = false;
-        match (state.ended, timeout.timed_out()) {
-            (true, _) => Woken::End,
-            (false, true) => Woken::Tick,
-            (false, false) => Woken::Look,
-        }
+        if state.ended { Woken::End } else { Woken::Look }
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
 use jiff::Timestamp;
 use trainyard_domain::launch;
 use trainyard_domain::name::Name;
@@ -205,11 +204,7 @@ pub async fn terminate(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
         }
         follow(tx, id, &path, &job, Goal::Ended, now)
     });
-    let outcome = outcome.await?;
-    Ok(match outcome {
-        Outcome::Absent => Reply::empty(StatusCode::OK),
-        other => app.outcome(&links, other),
-    })
+    Ok(app.outcome(&links, outcome.await?))
 }
 
 /// Jobs_Delete: a running job is stopped first.

@@ -115,7 +115,10 @@ fn group_of(s: &Snapshot<'_>, path: &GroupPath) -> Result<Group, ApiError> {
 
 /// The workspace of a path, or the error that it is not there.
 fn workspace_of(s: &Snapshot<'_>, path: &GroupPath, name: &Name) -> Result<Workspace, ApiError> {
-    let group = group_of(s, path)?;
+    workspace_in(s, &group_of(s, path)?, name)
+}
+
+fn workspace_in(s: &Snapshot<'_>, group: &Group, name: &Name) -> Result<Workspace, ApiError> {
     s.workspace(group.uid, name)?
         .ok_or_else(|| ApiError::not_found(Kind::Workspace, name))
 }
@@ -125,7 +128,7 @@ fn workspace_of(s: &Snapshot<'_>, path: &GroupPath, name: &Name) -> Result<Works
 fn standing_workspace(s: &Snapshot<'_>, path: &GroupPath, name: &Name) -> Result<Workspace, ApiError> {
     let group = group_of(s, path)?;
     standing(Kind::Group, &group.path.group, group.provisioning)?;
-    let workspace = workspace_of(s, path, name)?;
+    let workspace = workspace_in(s, &group, name)?;
     standing(Kind::Workspace, &workspace.meta.name, workspace.meta.provisioning)?;
     Ok(workspace)
 }
