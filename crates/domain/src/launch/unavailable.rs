@@ -25,7 +25,8 @@ impl Runnable<'_> {
                 let processes = settings.process_count.unwrap_or(spec.node_count);
                 backend(settings, processes).map(|()| Runnable::PyTorch(settings))
             }
-            toolkit @ (Toolkit::Cntk(_)
+            toolkit @ (Toolkit::CustomPerNode(_)
+            | Toolkit::Cntk(_)
             | Toolkit::TensorFlow(_)
             | Toolkit::Caffe(_)
             | Toolkit::Caffe2(_)

@@ -20,6 +20,8 @@ pub enum Toolkit {
     Chainer(PythonProcesses),
     /// A plain command on the master node. `None` is a job that runs nothing.
     Custom(Option<String>),
+    /// A plain command on every node (`customToolkitSettings.perNode` of our own api-version).
+    CustomPerNode(String),
     /// A command started by the MPI launcher in every process.
     CustomMpi(CustomMpiSettings),
     /// Horovod.
@@ -36,7 +38,7 @@ impl Toolkit {
             Toolkit::Caffe(_) => "caffe",
             Toolkit::Caffe2(_) => "caffe2",
             Toolkit::Chainer(_) => "chainer",
-            Toolkit::Custom(_) => "custom",
+            Toolkit::Custom(_) | Toolkit::CustomPerNode(_) => "custom",
             Toolkit::CustomMpi(_) => "custommpi",
             Toolkit::Horovod(_) => "horovod",
         }
@@ -51,7 +53,7 @@ impl Toolkit {
             Toolkit::Caffe(_) => "caffeSettings",
             Toolkit::Caffe2(_) => "caffe2Settings",
             Toolkit::Chainer(_) => "chainerSettings",
-            Toolkit::Custom(_) => "customToolkitSettings",
+            Toolkit::Custom(_) | Toolkit::CustomPerNode(_) => "customToolkitSettings",
             Toolkit::CustomMpi(_) => "customMpiSettings",
             Toolkit::Horovod(_) => "horovodSettings",
         }

@@ -158,6 +158,8 @@ pub fn toolkit_out(toolkit: &Toolkit) -> Out {
             script_out(&s.script).maybe("processCount", s.process_count)
         }
         Toolkit::Custom(command) => Out::new().maybe("commandLine", command.as_deref()),
+        // That it runs on every node is shown by our own api-version only.
+        Toolkit::CustomPerNode(command) => Out::new().with("commandLine", command.as_str()),
         Toolkit::CustomMpi(s) => Out::new()
             .with("commandLine", s.command_line.as_str())
             .maybe("processCount", s.process_count),

@@ -20,6 +20,7 @@ impl Toolkit {
                 script(&settings.script).and_then(|()| processes(settings.process_count))
             }
             Toolkit::Custom(command) => words::optional("commandLine", command.as_deref()),
+            Toolkit::CustomPerNode(command) => words::required("commandLine", command),
             Toolkit::CustomMpi(settings) => words::required("commandLine", &settings.command_line)
                 .and_then(|()| processes(settings.process_count)),
         };
