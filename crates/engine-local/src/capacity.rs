@@ -8,33 +8,30 @@ use trainyard_engine::Capacity;
 
 use crate::state::Shared;
 
-/// How many ports are offered at a time.
-const OFFERED: usize = 8;
-
 /// Measures it now. GPUs are not looked for on the plain level.
-pub fn measure(shared: &Shared) -> Capacity {
+pub fn measure(shared: &Shared, ports: usize) -> Capacity {
     Capacity {
         max_nodes: shared.settings.max_nodes,
         gpus: 0,
-        free_ports: free_ports(shared),
+        free_ports: free_ports(shared, ports),
         free_bytes: statvfs(shared.root()).map_or(0, |disk| disk.f_bavail.saturating_mul(disk.f_frsize)),
     }
 }
 
 /// Ports that nobody listens on at any address: a server bound to 0.0.0.0 takes its port on all of them.
 /// Each search begins where the last one ended, since a job that was just placed may not listen yet.
-fn free_ports(shared: &Shared) -> Vec<u16> {
+fn free_ports(shared: &Shared, wanted: usize) -> Vec<u16> {
     let (first, last) = (*shared.settings.ports.start(), *shared.settings.ports.end());
     let size = u32::from(last.saturating_sub(first)) + 1;
     let mut free = Vec::new();
     for _ in 0..size {
+        if free.len() >= wanted {
+            break;
+        }
         let step = shared.port_cursor.fetch_add(1, Ordering::Relaxed) % size;
         let port = first.saturating_add(u16::try_from(step).unwrap_or(0));
         if TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok() {
             free.push(port);
-        }
-        if free.len() == OFFERED {
-            break;
         }
     }
     free

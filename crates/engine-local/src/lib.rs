@@ -12,6 +12,7 @@ mod calls;
 mod capacity;
 mod end;
 mod entry;
+mod remote_shell;
 mod settings;
 mod start;
 mod state;
@@ -112,8 +113,8 @@ impl Engine for LocalEngine {
         self.shared.paths(node)
     }
 
-    fn capacity(&self) -> Capacity {
-        capacity::measure(&self.shared)
+    fn capacity(&self, ports: usize) -> Capacity {
+        capacity::measure(&self.shared, ports)
     }
 
     fn on_change(&self, wake: Arc<dyn Fn() + Send + Sync>) {

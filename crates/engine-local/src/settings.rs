@@ -42,6 +42,9 @@ pub struct NodeProgram {
     pub program: PathBuf,
     /// Its first arguments, such as `node`.
     pub arguments: Vec<String>,
+    /// The first arguments with which it is called as `ssh` is and runs a command on another node of a job, such as
+    /// `remote`.
+    pub remote: Vec<String>,
 }
 
 /// Why an engine cannot be opened.

@@ -18,6 +18,7 @@ use trainyard_node::files::Folder;
 use trainyard_node::look::OpenFolder;
 
 use crate::entry::Entry;
+use crate::remote_shell::{self, REMOTE_SHELL};
 use crate::settings::{NodeProgram, OpenError, Settings};
 use crate::start;
 
@@ -84,6 +85,7 @@ impl Shared {
             .to_str()
             .ok_or_else(|| OpenError::NotText { folder: root.clone() })?
             .to_owned();
+        remote_shell::write(&root.join(REMOTE_SHELL), &program).map_err(unusable)?;
         let nodes = root.join("nodes");
         let socket = OpenFolder::open(&nodes)
             .and_then(|folder| folder.bind())
@@ -133,6 +135,8 @@ impl Shared {
             mount_root: format!("{root}/nodes/{node}/root/mounts"),
             jobs_root: format!("{root}/nodes/{node}/root/jobs"),
             shared_root: format!("{root}/shared"),
+            remote_shell: format!("{root}/{REMOTE_SHELL}"),
+            one_machine: true,
         }
     }
 

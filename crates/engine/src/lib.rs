@@ -40,8 +40,8 @@ pub trait Engine: Send + Sync {
     /// Where things are on a node.
     fn paths(&self, node: Uid) -> NodePaths;
 
-    /// What the engine can hold.
-    fn capacity(&self) -> Capacity;
+    /// What the engine can hold; with `ports` free ports, or fewer if there are not so many.
+    fn capacity(&self, ports: usize) -> Capacity;
 
     /// Has `wake` called whenever there is something to observe.
     fn on_change(&self, wake: Arc<dyn Fn() + Send + Sync>);

@@ -2,18 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 use trainyard_domain::ids::PlacementId;
-use trainyard_domain::launch::{LaunchPlan, Mount};
+use trainyard_domain::launch::{LaunchPlan, Mount, Process, Remote};
 use trainyard_domain::state::{BatchAiError, Verdict};
 
 use crate::fence::Fence;
 use crate::journal::Journal;
 use crate::place;
 use crate::process::{self, NotStarted};
+use crate::remote::{self, Command, Listener};
 
 /// Hidden folder in the shared directory in which nodes say that they are prepared.
 const BARRIER: &str = ".trainyard";
@@ -42,6 +45,8 @@ pub struct Attempt {
     journal: Journal,
     deadline: Duration,
     stage: Stage,
+    /// Takes commands from the attempt's other nodes until its end is near.
+    remote: Option<Listener>,
 }
 
 #[derive(Debug)]
@@ -77,6 +82,7 @@ impl Attempt {
             journal,
             deadline: now.saturating_add(allowed),
             stage: Stage::Running(Vec::new()),
+            remote: None,
             plan,
         };
         match attempt.make_room(around) {
@@ -103,6 +109,13 @@ impl Attempt {
         PathBuf::from(&self.plan.job_directory)
     }
 
+    /// What to wait for beside signals: commands from other nodes, once this one has started its own processes.
+    pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let running = matches!(self.stage, Stage::Running(_));
+        let remote = self.remote.as_ref().filter(|_| running);
+        remote.into_iter().flat_map(Listener::descriptors)
+    }
+
     /// When to call [`Attempt::step`] again, if nothing happens before.
     pub fn wake_at(&self) -> Duration {
         match &self.stage {
@@ -123,6 +136,9 @@ impl Attempt {
     ) -> Option<Verdict> {
         for &(pid, code) in ended {
             self.note(pid, code, now, around);
+            if let Some(remote) = &mut self.remote {
+                remote.ended(pid, code);
+            }
         }
         if !matches!(self.stage, Stage::Ending(_)) {
             if stop {
@@ -138,10 +154,22 @@ impl Attempt {
         {
             self.look_at_barrier(now, pause, around);
         }
+        if matches!(self.stage, Stage::Running(_)) {
+            self.take_commands(around);
+        }
         self.conclude(now, around)
     }
 
-    fn make_room(&self, around: &Surroundings) -> Result<(), BatchAiError> {
+    /// Starts what other nodes want started here.
+    fn take_commands(&mut self, around: &Surroundings) {
+        let (Some(listener), Some(remote)) = (&mut self.remote, &self.plan.remote) else {
+            return;
+        };
+        let (journal, mark) = (&self.journal, &self.mark);
+        listener.step(|command| start_command(command, remote, around, mark, journal));
+    }
+
+    fn make_room(&mut self, around: &Surroundings) -> Result<(), BatchAiError> {
         let plan = &self.plan;
         let _ = place::discard(Path::new(&plan.job_directory), around.trash);
         place::make_all(std::slice::from_ref(&plan.job_directory))?;
@@ -149,6 +177,7 @@ impl Attempt {
         place::mount_all(std::slice::from_ref(&plan.shared_directory))?;
         place::make_all(&plan.directories)?;
         place::write_all(&plan.files)?;
+        self.remote = plan.remote.as_ref().map(open_remote).transpose()?;
         self.journal.say(format_args!(
             "attempt {} begins, node {} of {}; {} volumes mounted",
             plan.placement,
@@ -191,7 +220,7 @@ impl Attempt {
                 }
             }
         }
-        let nothing_to_do = live.is_empty();
+        let nothing_to_do = live.is_empty() && !self.plan.until_stopped;
         self.stage = Stage::Running(live);
         match failed {
             Some(why) => self.end_not_started(why, now, around),
@@ -218,9 +247,7 @@ impl Attempt {
                 let one = live.remove(at);
                 self.journal
                     .say(format_args!("{} ended with exit code {code}", one.name));
-                // Where no process of this node decides, it waits for all of them, or for a stop.
-                let any_decides = self.plan.processes.iter().any(|p| p.decides);
-                let over = !live.iter().any(|one| one.decides || !any_decides);
+                let over = !self.plan.until_stopped && !live.iter().any(|one| one.decides);
                 if one.decides && code != 0 {
                     self.end(Verdict::Exited(code), now, around);
                 } else if over {
@@ -278,6 +305,7 @@ impl Attempt {
 
     /// The verdict is known; what still runs is asked to end.
     fn end(&mut self, verdict: Verdict, now: Duration, around: &Surroundings) {
+        self.remote = None;
         around.fence.signal(&self.mark, Signal::TERM);
         self.stage = Stage::Ending(Ending {
             verdict,
@@ -322,6 +350,54 @@ impl Attempt {
     fn say_started(&self, name: &str, pid: Pid) {
         self.journal
             .say(format_args!("{name} started, process {}", pid.as_raw_pid()));
+    }
+}
+
+fn open_remote(remote: &Remote) -> Result<Listener, BatchAiError> {
+    Listener::open(Path::new(&remote.socket)).map_err(|error| {
+        let message = "The socket of the node in the shared job directory cannot be made. Check its volume.";
+        let mut failure = BatchAiError::new(place::ENVIRONMENT_FAILED, message);
+        failure.details.push(("Info".to_owned(), error.to_string()));
+        failure
+    })
+}
+
+/// Starts a command that another node of the attempt sends.
+fn start_command(
+    command: Command,
+    remote: &Remote,
+    around: &Surroundings,
+    mark: &str,
+    journal: &Journal,
+) -> Result<Pid, i32> {
+    let wanted = Process {
+        name: "command of another node".to_owned(),
+        arguments: ["bash", "-c", &command.line].map(str::to_owned).to_vec(),
+        environment: remote.environment.clone(),
+        directory: remote.directory.clone(),
+        stdout: String::new(),
+        stderr: String::new(),
+        decides: false,
+    };
+    let [stdin, stdout, stderr] = command.streams;
+    let complaints = stderr.try_clone();
+    let streams = [stdin, stdout, stderr].map(Stdio::from);
+    match process::start_with(&wanted, around.environment, mark, streams) {
+        Ok(pid) => {
+            journal.say(format_args!(
+                "{} started, process {}",
+                wanted.name,
+                pid.as_raw_pid()
+            ));
+            Ok(pid)
+        }
+        Err(why) => {
+            journal.say(&why.error.message);
+            if let Ok(stderr) = complaints {
+                remote::complain(stderr, &why.error.message);
+            }
+            Err(why.exit_code)
+        }
     }
 }
 

@@ -18,6 +18,7 @@ mod journal;
 mod node;
 mod place;
 mod process;
+pub mod remote;
 mod signals;
 mod sweep;
 mod wanted;

@@ -3,6 +3,7 @@
 //! A socket's path ends at 108 bytes, a data folder's may not. So the folder is opened, and the socket is
 //! reached through `/proc/self/fd/{n}/`.
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
@@ -24,8 +25,13 @@ impl OpenFolder {
         Ok(OpenFolder(open(path, flags, Mode::empty())?))
     }
 
+    /// A short path of something in the folder; it holds as long as this is open.
+    pub fn entry(&self, name: &OsStr) -> PathBuf {
+        Path::new(&format!("/proc/self/fd/{}", self.0.as_raw_fd())).join(name)
+    }
+
     fn socket(&self) -> PathBuf {
-        PathBuf::from(format!("/proc/self/fd/{}/{NAME}", self.0.as_raw_fd()))
+        self.entry(OsStr::new(NAME))
     }
 
     /// Makes the folder's socket anew; whoever had it before hears nothing any more. It never blocks.

@@ -423,10 +423,12 @@ impl Node {
             tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: i64::from(time.subsec_nanos()),
         };
-        let mut descriptors = [
+        let mut descriptors = vec![
             PollFd::new(&self.socket, PollFlags::IN),
             PollFd::new(&self.signals.pipe, PollFlags::IN),
         ];
+        let commands = self.attempt.iter().flat_map(Attempt::descriptors);
+        descriptors.extend(commands.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         let _ = poll(&mut descriptors, Some(&timeout));
         drain(&self.socket);
         let mut buffer = [0; 64];

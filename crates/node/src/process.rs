@@ -33,24 +33,27 @@ pub struct NotStarted {
 /// `defaults` are added where the plan's environment does not name them. Nothing is looked up after a fork,
 /// so that the cheap way of starting stays open to the standard library.
 pub fn start(process: &Process, defaults: &BTreeMap<String, String>, mark: &str) -> Result<Pid, NotStarted> {
+    let (stdout, stderr) = outputs(process).map_err(|error| failed(process, &error))?;
+    let streams = [Stdio::null(), stdout.into(), stderr.into()];
+    start_with(process, defaults, mark, streams)
+}
+
+/// The same with other stdin, stdout and stderr than the files that `process` names.
+pub fn start_with(
+    process: &Process,
+    defaults: &BTreeMap<String, String>,
+    mark: &str,
+    [stdin, stdout, stderr]: [Stdio; 3],
+) -> Result<Pid, NotStarted> {
     let mut environment = defaults.clone();
     environment.extend(process.environment.clone());
     environment.insert(MARK.to_owned(), mark.to_owned());
     let name = process.arguments.first().map_or("", String::as_str);
     let program = find(name, &environment, &process.directory)
         .ok_or_else(|| not_started(127, process, "the program was not found in PATH"))?;
-    let failed = |error: io::Error| {
-        let code = if error.kind() == io::ErrorKind::NotFound {
-            127
-        } else {
-            126
-        };
-        not_started(code, process, &error.to_string())
-    };
     if !Path::new(&process.directory).is_dir() {
         return Err(not_started(126, process, "its working directory is not there"));
     }
-    let (stdout, stderr) = outputs(process).map_err(failed)?;
     #[expect(clippy::disallowed_methods, reason = "the node is what starts processes")]
     let mut command = Command::new(program);
     let child = command
@@ -59,14 +62,22 @@ pub fn start(process: &Process, defaults: &BTreeMap<String, String>, mark: &str)
         .env_clear()
         .envs(environment)
         .current_dir(&process.directory)
-        .stdin(Stdio::null())
+        .stdin(stdin)
         .stdout(stdout)
         .stderr(stderr)
         .process_group(0)
         .spawn()
-        .map_err(failed)?;
+        .map_err(|error| failed(process, &error))?;
     // The handle is not kept: `reap` takes note of every child, adopted ones too.
     Ok(Pid::from_child(&child))
+}
+
+fn failed(process: &Process, error: &io::Error) -> NotStarted {
+    let code = match error.kind() {
+        io::ErrorKind::NotFound => 127,
+        _ => 126,
+    };
+    not_started(code, process, &error.to_string())
 }
 
 fn outputs(process: &Process) -> io::Result<(File, File)> {

@@ -215,11 +215,9 @@ impl World {
                 .iter()
                 .filter_map(|j| j.status.placement.as_ref())
             {
-                let port = placement.port;
-                rule!(
-                    port == 0 || ports.insert(port),
-                    "port {port} is given to two jobs"
-                );
+                for port in std::iter::once(&placement.port).chain(&placement.task_ports) {
+                    rule!(*port == 0 || ports.insert(*port), "port {port} is given twice");
+                }
             }
             for cluster in &clusters(s)? {
                 let uid = cluster.meta.uid;

@@ -5,6 +5,7 @@ mod bench;
 mod node;
 mod options;
 mod quickstart;
+mod remote;
 mod serve;
 mod stop;
 mod token;
@@ -35,6 +36,9 @@ enum Command {
     /// Run one node; the server starts it.
     #[command(hide = true)]
     Node(node::Node),
+    /// Run a command on another node of the job that calls it, as ssh does; MPI launchers call it.
+    #[command(hide = true)]
+    Remote(remote::Remote),
     /// Make, list and revoke tokens.
     #[command(subcommand)]
     Token(token::Token),
@@ -59,6 +63,7 @@ pub fn run(arguments: Arguments, surroundings: Surroundings) -> anyhow::Result<(
     match arguments.command {
         // A node is small: it has its own way of running.
         Command::Node(command) => command.run(),
+        Command::Remote(command) => command.run(&surroundings),
         Command::Backup(command) => command.run(&surroundings),
         Command::Restore(command) => command.run(&surroundings),
         Command::Configuration => out::print(crate::config::docs::page()),
@@ -95,6 +100,7 @@ mod tests {
             "stop --nodes",
             "bench submit --jobs 5 --json",
             "node --folder f",
+            "remote -x 127.16.0.5 orted -mca x",
         ] {
             let words = ["trainyard"].into_iter().chain(good.split(' '));
             assert!(Arguments::try_parse_from(words).is_ok(), "{good}");

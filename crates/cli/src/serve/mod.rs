@@ -84,6 +84,7 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
         NodeProgram {
             program: std::env::current_exe()?,
             arguments: vec!["node".to_owned()],
+            remote: vec!["remote".to_owned()],
         },
     )?);
     let ports = Ports {

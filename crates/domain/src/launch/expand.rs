@@ -28,7 +28,7 @@ pub fn expand(text: &str, known: &BTreeMap<String, String>) -> String {
 }
 
 /// The name in the reference with which `text` begins, and the length of the reference in bytes.
-fn reference(text: &str) -> Option<(&str, usize)> {
+pub(super) fn reference(text: &str) -> Option<(&str, usize)> {
     let after = text.strip_prefix('$')?;
     if let Some(braced) = after.strip_prefix('{') {
         let end = braced.find('}')?;

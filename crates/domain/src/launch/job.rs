@@ -10,8 +10,8 @@ use crate::state::{BatchAiError, PlacedNode, Share};
 use super::mounts::share_mounts;
 use super::plan::{LaunchPlan, NodePaths};
 use super::site::{Site, Variables};
-use super::unavailable::{Runnable, job_unavailable};
-use super::{custom, pytorch};
+use super::unavailable::job_unavailable;
+use super::work::Work;
 
 /// One attempt of a job on its nodes: all that its plans are made of.
 pub struct JobLaunch<'a> {
@@ -29,8 +29,10 @@ pub struct JobLaunch<'a> {
     pub output_segment: &'a str,
     /// The nodes, the master first.
     pub nodes: &'a [PlacedNode],
-    /// A port that is free on all of them.
+    /// A port that is free on all of them, where the processes of the job meet; 0 if they need none.
     pub port: u16,
+    /// More of them, one for each task that others connect to (see [`super::ports_of`]).
+    pub task_ports: &'a [u16],
     /// Where things are on a node.
     pub paths: &'a dyn Fn(Uid) -> NodePaths,
     /// The real directory of a share.
@@ -46,17 +48,13 @@ pub fn job_plans(job: &JobLaunch<'_>) -> Result<Vec<(Uid, LaunchPlan)>, BatchAiE
     if let Some(error) = job_unavailable(job.spec) {
         return Err(error);
     }
-    let runnable = Runnable::of(job.spec)?;
-    let plan = |(index, node)| plan(&Site::new(job, index, node), &runnable);
-    Ok(job.nodes.iter().enumerate().map(plan).collect())
+    let work = Work::of(job.spec);
+    let plan = |(index, node)| plan(&Site::new(job, index, node), &work);
+    Ok((0..).zip(job.nodes).map(plan).collect())
 }
 
-fn plan(site: &Site<'_>, runnable: &Runnable<'_>) -> (Uid, LaunchPlan) {
+fn plan(site: &Site<'_>, work: &Work<'_>) -> (Uid, LaunchPlan) {
     let job = site.job;
-    let processes = match runnable {
-        Runnable::Custom(command) => custom::processes(site, *command),
-        Runnable::PyTorch(settings) => pytorch::processes(site, settings),
-    };
     let outputs = site.outputs.iter().map(|(_, path)| path);
     let directories = [&site.job_mounts, &site.stdouterr].into_iter().chain(outputs);
     let plan = LaunchPlan {
@@ -65,14 +63,16 @@ fn plan(site: &Site<'_>, runnable: &Runnable<'_>) -> (Uid, LaunchPlan) {
         mounts: share_mounts(job.spec.mount_volumes.as_ref(), &site.job_mounts, job.shares),
         shared_directory: site.shared.clone(),
         directories: directories.cloned().collect(),
-        files: BTreeMap::from([(site.hostfile.clone(), job.hostfile())]),
+        files: BTreeMap::from([(site.hostfile.clone(), job.hostfile(work))]),
         execution_log: site.own_file("execution", "log"),
         preparation: site.preparation(),
-        processes,
-        node_index: site.index as u32,
-        node_count: job.nodes.len() as u32,
+        processes: work.processes(site),
+        node_index: site.index,
+        node_count: site.node_count(),
         max_seconds: job.spec.max_wall_clock_seconds,
         grace_seconds: job.grace_seconds,
+        until_stopped: !work.decides(site.node_count(), site.index),
+        remote: Some(site.remote()),
     };
     (site.node.uid, plan)
 }
@@ -86,12 +86,15 @@ impl JobLaunch<'_> {
             .unwrap_or_default()
     }
 
-    /// One line a node, as OpenMPI reads it; a slot for each GPU, at least one (behaviour.md section 9).
-    fn hostfile(&self) -> String {
-        let slots = self.gpus_per_node.max(1);
-        self.nodes
-            .iter()
-            .map(|node| format!("{} slots={slots}\n", node.address))
+    /// One line a node, as Open MPI reads it.
+    fn hostfile(&self, work: &Work<'_>) -> String {
+        let count = self.nodes.len() as u32;
+        (0..)
+            .zip(self.nodes)
+            .map(|(index, node)| {
+                let slots = work.slots(count, index, self.gpus_per_node);
+                format!("{} slots={slots}\n", node.address)
+            })
             .collect()
     }
 

@@ -3,18 +3,23 @@
 //! [`job_plans`] and [`node_plan`] are the two doors. What a plan may not use yet is refused by name
 //! ([`job_unavailable`], [`cluster_unavailable`]); where files lie in storage is told by [`locate`].
 
-mod custom;
+mod caffe2;
 mod expand;
 mod job;
 mod mounts;
+mod mpi;
 mod node;
 mod path;
 mod place;
 mod plan;
 mod pytorch;
 mod quote;
+mod rendezvous;
+mod script;
 mod site;
+mod tensorflow;
 mod unavailable;
+mod work;
 
 pub use expand::expand;
 pub use job::{JobLaunch, job_plans};
@@ -24,6 +29,7 @@ pub use place::{STDOUTERR, locate, outputs};
 pub use plan::*;
 pub use quote::shell_quote;
 pub use unavailable::{cluster_unavailable, job_unavailable};
+pub use work::{node_decides, ports_of};
 
 #[cfg(test)]
 mod tests;

@@ -71,7 +71,12 @@ impl Setup {
         let process = Process {
             name: "setup task".to_owned(),
             arguments: bash(task.command_line.clone()),
-            environment: environment(&variables, &task.environment_variables, &task.secrets),
+            environment: environment(
+                &Variables::new(),
+                &variables,
+                &task.environment_variables,
+                &task.secrets,
+            ),
             directory: home.clone(),
             stdout: join(&logs, &format!("stdout-{}.txt", node.name)),
             stderr: join(&logs, &format!("stderr-{}.txt", node.name)),

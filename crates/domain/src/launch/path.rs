@@ -67,14 +67,18 @@ pub(super) fn parts(path: &str) -> Option<Vec<&str>> {
     (!parts.contains(&"..")).then_some(parts)
 }
 
+/// A tidy path in which the fixed mount root is written as the variable that holds this node's.
+pub(super) fn tidy_root(path: &str) -> String {
+    let path = tidy(path);
+    match beneath(&path, FIXED_MOUNT_ROOT) {
+        Some(rest) => format!("${{{MOUNT_ROOT}}}{rest}"),
+        None => path,
+    }
+}
+
 /// A path as it is on a node: variables expanded, the fixed mount root read as this node's, tidy.
 pub(super) fn resolve(path: &str, known: &BTreeMap<String, String>) -> String {
-    let path = tidy(path);
-    let moved = beneath(&path, FIXED_MOUNT_ROOT).zip(known.get(MOUNT_ROOT));
-    match moved {
-        Some((rest, root)) => join(root, &expand(rest, known)),
-        None => tidy(&expand(&path, known)),
-    }
+    tidy(&expand(&tidy_root(path), known))
 }
 
 /// The same for a directory: one that does not begin at the root begins at `home`.

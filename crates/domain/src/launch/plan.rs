@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{PlacementId, Uid};
 
+/// Beginning of the names of the sockets in the shared directory by which nodes take commands; the node's address
+/// follows.
+pub const SOCKET: &str = ".node-";
+
 /// What one node has to do for one attempt of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -39,6 +43,25 @@ pub struct LaunchPlan {
     pub max_seconds: i64,
     /// Seconds between SIGTERM and SIGKILL when it is stopped.
     pub grace_seconds: u32,
+    /// Nothing here decides the end of the job: the node waits until the attempt is stopped.
+    #[serde(default)]
+    pub until_stopped: bool,
+    /// How commands come here from the attempt's other nodes; in plans of earlier versions they do not.
+    #[serde(default)]
+    pub remote: Option<Remote>,
+}
+
+/// How processes of the attempt start commands on this node, as MPI launchers do by SSH.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Remote {
+    /// Path of the socket that takes them, in the directory shared by the attempt's nodes: who cannot reach that
+    /// cannot start anything.
+    pub socket: String,
+    /// The whole environment of such a command, as of [`Process`].
+    pub environment: BTreeMap<String, String>,
+    /// Its working directory.
+    pub directory: String,
 }
 
 /// A process to start.
@@ -100,4 +123,8 @@ pub struct NodePaths {
     pub jobs_root: String,
     /// Root of the directories shared by the nodes of an attempt; the same on every node.
     pub shared_root: String,
+    /// Program that is called as `ssh` is, `PROGRAM ADDRESS COMMAND…`, and runs the command on that node of the job.
+    pub remote_shell: String,
+    /// Whether all nodes are on one machine and reach one another by its loopback interface.
+    pub one_machine: bool,
 }

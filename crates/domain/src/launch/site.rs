@@ -9,7 +9,8 @@ use super::expand::expand;
 use super::job::JobLaunch;
 use super::path::{JOB_MOUNT_ROOT, MOUNT_ROOT, join, resolve_directory};
 use super::place::STDOUTERR;
-use super::plan::{Mount, Process};
+use super::plan::{Mount, Process, Remote, SOCKET};
+use super::{mpi, pytorch, rendezvous};
 
 /// Variables by name.
 pub(super) type Variables = BTreeMap<String, String>;
@@ -21,7 +22,7 @@ pub(super) struct Site<'a> {
     /// The node.
     pub node: &'a PlacedNode,
     /// Its place among the nodes; 0 is the master.
-    pub index: usize,
+    pub index: u32,
     /// `AZ_BATCHAI_JOB_TEMP`.
     pub job_temp: String,
     /// Root of the job's volumes.
@@ -34,14 +35,17 @@ pub(super) struct Site<'a> {
     pub stdouterr: String,
     /// Output directories, id and path.
     pub outputs: Vec<(String, String)>,
-    /// Every variable of ours that is the same for all processes on the node.
+    /// Every variable of ours that is the same for all processes on the node, and that nothing overrides.
     pub variables: Variables,
+    /// What launchers of several nodes look for, where the user does not say it himself.
+    defaults: Variables,
 }
 
 impl<'a> Site<'a> {
     /// The job on the node with this index.
-    pub fn new(job: &'a JobLaunch<'a>, index: usize, node: &'a PlacedNode) -> Site<'a> {
+    pub fn new(job: &'a JobLaunch<'a>, index: u32, node: &'a PlacedNode) -> Site<'a> {
         let paths = (job.paths)(node.uid);
+        let defaults = mpi::environment(&paths);
         let job_temp = join(
             &paths.jobs_root,
             &format!("{}/{}/{}", job.workspace, job.experiment, job.job),
@@ -92,9 +96,10 @@ impl<'a> Site<'a> {
                 .map(|(id, path)| (format!("AZ_BATCHAI_OUTPUT_{id}"), path.clone())),
         );
         variables.extend(job.variables());
+        variables.extend(pytorch::rendezvous(job, &shared.path));
         variables.insert("AZ_BATCHAI_STDOUTERR_DIR".to_owned(), stdouterr.clone());
         variables.insert("AZ_BATCHAI_MPI_HOST_FILE".to_owned(), hostfile.clone());
-        Site {
+        let mut site = Site {
             job,
             node,
             index,
@@ -105,7 +110,16 @@ impl<'a> Site<'a> {
             stdouterr,
             outputs,
             variables,
-        }
+            defaults,
+        };
+        let rendezvous = rendezvous::environment(&site);
+        site.defaults.extend(rendezvous);
+        site
+    }
+
+    /// How many nodes the attempt has.
+    pub fn node_count(&self) -> u32 {
+        self.job.nodes.len() as u32
     }
 
     /// A file in the directory of stdout; on several nodes `name` has this node's id behind it.
@@ -119,15 +133,34 @@ impl<'a> Site<'a> {
 
     /// A process whose variables of ours are `variables`, writing to `stdout{tail}` and `stderr{tail}`.
     pub fn process(&self, name: &str, script: String, variables: &Variables, tail: &str) -> Process {
-        let spec = self.job.spec;
         Process {
             name: name.to_owned(),
             arguments: bash(script),
-            environment: environment(variables, &spec.environment_variables, &spec.secrets),
+            environment: self.environment(variables),
             directory: self.job_temp.clone(),
             stdout: join(&self.stdouterr, &format!("stdout{tail}")),
             stderr: join(&self.stdouterr, &format!("stderr{tail}")),
             decides: true,
+        }
+    }
+
+    /// The whole environment of a process whose variables of ours are `variables`.
+    fn environment(&self, variables: &Variables) -> Variables {
+        let spec = self.job.spec;
+        environment(
+            &self.defaults,
+            variables,
+            &spec.environment_variables,
+            &spec.secrets,
+        )
+    }
+
+    /// How the attempt's other nodes start commands here: each node has a socket by its address.
+    pub fn remote(&self) -> Remote {
+        Remote {
+            socket: join(&self.shared.source, &format!("{SOCKET}{}", self.node.address)),
+            environment: self.environment(&self.variables),
+            directory: self.job_temp.clone(),
         }
     }
 
@@ -150,19 +183,25 @@ pub(super) fn bash(script: String) -> Vec<String> {
     vec!["bash".to_owned(), "-c".to_owned(), script]
 }
 
-/// A whole environment: the user's variables, `ours` expanded in them, then the user's secrets, then
-/// ours, which nothing overrides.
+/// A whole environment: the defaults, over them the user's variables with what is ours expanded in them, then the
+/// user's secrets, then `ours`, which nothing overrides.
 pub(super) fn environment(
+    defaults: &Variables,
     ours: &Variables,
     variables: &[EnvironmentVariable],
     secrets: &[SecretVariable],
 ) -> Variables {
-    let plain = variables.iter().map(|v| (v.name.clone(), expand(&v.value, ours)));
+    let mut known = defaults.clone();
+    known.extend(ours.clone());
+    let plain = variables
+        .iter()
+        .map(|v| (v.name.clone(), expand(&v.value, &known)));
     let secret = secrets.iter().filter_map(|variable| match &variable.value {
         SecretSource::Value(secret) => Some((variable.name.clone(), secret.reveal().to_owned())),
         // Refused before any plan is made, see `unavailable`.
         SecretSource::Vault(_) => None,
     });
     let ours = ours.iter().map(|(name, value)| (name.clone(), value.clone()));
-    plain.chain(secret).chain(ours).collect()
+    let defaults = defaults.iter().map(|(name, value)| (name.clone(), value.clone()));
+    defaults.chain(plain).chain(secret).chain(ours).collect()
 }

@@ -1,63 +1,9 @@
 //! What this version cannot do yet, said by name and never in silence.
 
-use crate::spec::{
-    ClusterSpec, CommunicationBackend, JobSpec, MountVolumes, PyTorchSettings, SecretSource, SecretVariable,
-    Toolkit,
-};
+use crate::spec::{ClusterSpec, JobSpec, MountVolumes, SecretSource, SecretVariable};
 use crate::state::BatchAiError;
 
 use super::mounts::volumes;
-
-/// A toolkit that this version can start.
-pub(super) enum Runnable<'a> {
-    /// A command on the master node, or nothing at all.
-    Custom(Option<&'a str>),
-    /// A script in several processes that find one another by themselves.
-    PyTorch(&'a PyTorchSettings),
-}
-
-impl Runnable<'_> {
-    /// The toolkit of a job, or what cannot be started yet.
-    pub fn of(spec: &JobSpec) -> Result<Runnable<'_>, BatchAiError> {
-        match &spec.toolkit {
-            Toolkit::Custom(command) => Ok(Runnable::Custom(command.as_deref())),
-            Toolkit::PyTorch(settings) => {
-                let processes = settings.process_count.unwrap_or(spec.node_count);
-                backend(settings, processes).map(|()| Runnable::PyTorch(settings))
-            }
-            toolkit @ (Toolkit::CustomPerNode(_)
-            | Toolkit::Cntk(_)
-            | Toolkit::TensorFlow(_)
-            | Toolkit::Caffe(_)
-            | Toolkit::Caffe2(_)
-            | Toolkit::Chainer(_)
-            | Toolkit::CustomMpi(_)
-            | Toolkit::Horovod(_)) => Err(missing(
-                &format!("properties.{}", toolkit.member()),
-                "Use properties.customToolkitSettings with your own command, or properties.pyTorchSettings.",
-            )),
-        }
-    }
-}
-
-/// Whether the processes can find one another.
-fn backend(settings: &PyTorchSettings, processes: u32) -> Result<(), BatchAiError> {
-    const MEMBER: &str = "properties.pyTorchSettings.communicationBackend";
-    match settings.communication_backend {
-        Some(CommunicationBackend::Gloo | CommunicationBackend::Tcp) => Ok(()),
-        Some(CommunicationBackend::Mpi | CommunicationBackend::Nccl) | None if processes <= 1 => Ok(()),
-        Some(CommunicationBackend::Mpi | CommunicationBackend::Nccl) => Err(BatchAiError::not_available(
-            MEMBER,
-            format!(
-                "{MEMBER} mpi and nccl are not available in this version for more than one process. Use gloo or tcp."
-            ),
-        )),
-        None => Err(BatchAiError::not_available(
-            MEMBER,
-            format!("{processes} PyTorch processes need a {MEMBER}, and there is none. Use gloo or tcp."),
-        )),
-    }
-}
 
 /// Why this version cannot run the job, if so: the first thing it asks for that is not built yet.
 pub fn job_unavailable(spec: &JobSpec) -> Option<BatchAiError> {
@@ -65,9 +11,7 @@ pub fn job_unavailable(spec: &JobSpec) -> Option<BatchAiError> {
         let instead = "Leave it out to run the job on the node itself.";
         return Some(missing("properties.containerSettings", instead));
     }
-    Runnable::of(spec)
-        .err()
-        .or_else(|| volume_unavailable(spec.mount_volumes.as_ref(), "properties.mountVolumes"))
+    volume_unavailable(spec.mount_volumes.as_ref(), "properties.mountVolumes")
         .or_else(|| secret_unavailable(&spec.secrets, "properties.secrets"))
 }
 

@@ -94,8 +94,11 @@ pub enum ShareKind {
 pub struct Placement {
     /// The nodes in the order of their index.
     pub nodes: Vec<PlacedNode>,
-    /// A port that was free on all of them when the job was placed.
+    /// A port that was free on all of them when the job was placed; 0 if it needs none.
     pub port: u16,
+    /// More of them, where the job needs more.
+    #[serde(default)]
+    pub task_ports: Vec<u16>,
 }
 
 /// A node of a placement.
@@ -110,6 +113,13 @@ pub struct PlacedNode {
     pub address: Ipv4Addr,
     /// What was last seen of the attempt there.
     pub seen: Seen,
+    /// Whether it decides the end of the job; the others wait and are stopped then.
+    #[serde(default = "yes")]
+    pub decides: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// What was seen of an attempt on one node.
@@ -384,17 +394,23 @@ impl JobStatus {
             .iter()
             .all(|n| matches!(n.seen, Seen::Ended(_) | Seen::Lost));
         let lost = nodes.iter().any(|n| n.seen == Seen::Lost);
+        let decided = nodes
+            .iter()
+            .filter(|n| n.decides)
+            .all(|n| matches!(n.seen, Seen::Ended(_)));
         let failed = nodes.iter().find_map(|n| match &n.seen {
             Seen::Ended(Verdict::Exited(0)) | Seen::Nothing | Seen::Active | Seen::Lost => None,
             Seen::Ended(verdict) => Some(verdict.clone()),
         });
         let after = match (&self.phase, failed, lost) {
             // The others often fail first when a node goes, and are heard of first: the loss is the reason.
-            (JobPhase::Stopping(AfterStop::Finish(Verdict::Exited(_))), _, true) => AfterStop::Lost,
+            (JobPhase::Stopping(AfterStop::Finish(Verdict::Exited(code))), _, true) if *code != 0 => {
+                AfterStop::Lost
+            }
             (JobPhase::Stopping(after), _, _) => after.clone(),
             (_, Some(verdict), _) => AfterStop::Finish(verdict),
             (_, None, true) => AfterStop::Lost,
-            (_, None, false) if over => AfterStop::Finish(Verdict::Exited(0)),
+            (_, None, false) if decided => AfterStop::Finish(Verdict::Exited(0)),
             (_, None, false) => return,
         };
         if !over {

@@ -9,11 +9,16 @@ fn placed(nodes: usize) -> JobStatus {
             name: format!("n{i}"),
             address: Ipv4Addr::LOCALHOST,
             seen: Seen::Nothing,
+            decides: true,
         })
         .collect();
     let event = JobEvent::Placed {
         attempt: Attempt(1),
-        placement: Placement { nodes, port: 1 },
+        placement: Placement {
+            nodes,
+            port: 1,
+            task_ports: Vec::new(),
+        },
     };
     JobStatus::new(String::new(), BTreeMap::new(), NOW)
         .apply(event, NOW, 3)
@@ -66,6 +71,45 @@ fn one_failure_stops_the_others_first() {
     assert_eq!(code(&done).as_deref(), Some(JOB_FAILED));
 }
 
+/// A job of two nodes of which only the first decides.
+fn with_a_waiting_node() -> JobStatus {
+    let mut status = placed(2);
+    if let Some(placement) = &mut status.placement {
+        placement.nodes[1].decides = false;
+    }
+    report(&status, 1, Seen::Active).unwrap()
+}
+
+#[test]
+fn nodes_that_do_not_decide_are_stopped_when_the_others_have_ended() {
+    let stopping = report(&with_a_waiting_node(), 0, Seen::Ended(Verdict::Exited(0))).unwrap();
+    assert_eq!(
+        stopping.phase,
+        JobPhase::Stopping(AfterStop::Finish(Verdict::Exited(0)))
+    );
+    let done = report(&stopping, 1, Seen::Ended(Verdict::Stopped)).unwrap();
+    assert_eq!(done.phase, JobPhase::Succeeded);
+    assert_eq!(done.execution.unwrap().exit_code, Some(0));
+}
+
+#[test]
+fn a_node_that_is_lost_after_success_was_decided_changes_nothing() {
+    let stopping = report(&with_a_waiting_node(), 0, Seen::Ended(Verdict::Exited(0))).unwrap();
+    assert_eq!(
+        report(&stopping, 1, Seen::Lost).unwrap().phase,
+        JobPhase::Succeeded
+    );
+    let lost = report(&with_a_waiting_node(), 1, Seen::Lost).unwrap();
+    assert_eq!(lost.phase, JobPhase::Stopping(AfterStop::Lost));
+}
+
+#[test]
+fn a_placement_stored_before_nodes_could_wait_is_read() {
+    let text = r#"{"nodes":[{"uid":1,"name":"n","address":"127.0.0.1","seen":"nothing"}],"port":7}"#;
+    let placement: Placement = serde_json::from_str(text).unwrap();
+    assert!(placement.nodes[0].decides && placement.task_ports.is_empty());
+}
+
 #[test]
 fn a_lost_node_requeues_only_after_the_rest_is_stopped_and_not_for_ever() {
     let stopping = report(&placed(2), 0, Seen::Lost).unwrap();
@@ -77,6 +121,7 @@ fn a_lost_node_requeues_only_after_the_rest_is_stopped_and_not_for_ever() {
         placement: Placement {
             nodes: Vec::new(),
             port: 1,
+            task_ports: Vec::new(),
         },
     };
     assert!(matches!(

@@ -1,17 +1,39 @@
-//! A node process for the tests of this crate: the part of `trainyard node` that matters. Never shipped.
+//! A node process for the tests of this crate: the parts of `trainyard node` and `trainyard remote` that matter. Never
+//! shipped.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let folder = std::env::args_os()
-        .skip_while(|argument| argument != "--folder")
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if arguments.first().is_some_and(|word| word == "remote") {
+        return remote(&arguments[1..]);
+    }
+    let folder = arguments
+        .iter()
+        .skip_while(|argument| *argument != "--folder")
         .nth(1);
     match trainyard_node::run(&folder.map_or_else(PathBuf::new, PathBuf::from)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the environment of the job is read here, once"
+)]
+fn remote(arguments: &[OsString]) -> ExitCode {
+    let shared = std::env::var_os("AZ_BATCHAI_SHARED_JOB_TEMP");
+    match trainyard_node::remote::call(arguments, shared.as_deref()) {
+        Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(255)),
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(255)
         }
     }
 }

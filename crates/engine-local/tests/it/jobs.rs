@@ -283,13 +283,16 @@ fn a_node_is_small() {
 #[test]
 fn capacity_offers_free_ports() {
     let yard = Yard::new();
-    let capacity = yard.engine().capacity();
+    let capacity = yard.engine().capacity(8);
     assert_eq!((capacity.max_nodes, capacity.gpus), (64, 0));
     assert!(capacity.free_bytes > 0);
     assert_eq!(capacity.free_ports.len(), 8);
     let taken = std::net::TcpListener::bind(("127.0.0.1", capacity.free_ports[0])).unwrap();
+    let all = yard.engine().capacity(usize::MAX).free_ports;
+    assert!(all.len() > 5000, "{}", all.len());
     let again: Vec<u16> = (0..1250)
-        .flat_map(|_| yard.engine().capacity().free_ports)
+        .flat_map(|_| yard.engine().capacity(8).free_ports)
+        .chain(all)
         .collect();
     assert!(!again.contains(&taken.local_addr().unwrap().port()));
 }

@@ -6,5 +6,6 @@ mod bench;
 mod conformance;
 mod endings;
 mod jobs;
+mod remote;
 mod survival;
 mod yard;

@@ -57,6 +57,7 @@ impl Yard {
         yard.program = NodeProgram {
             program: PathBuf::from("/bin/bash"),
             arguments: ["-c", script, &node].map(str::to_owned).to_vec(),
+            remote: Vec::new(),
         };
         yard.open();
         yard
@@ -75,6 +76,7 @@ impl Yard {
         let program = NodeProgram {
             program: PathBuf::from(env!("CARGO_BIN_EXE_trainyard-test-node")),
             arguments: vec!["node".to_owned()],
+            remote: vec!["remote".to_owned()],
         };
         Yard {
             root,
@@ -234,6 +236,8 @@ impl Yard {
                 node_count: u32::try_from(nodes.len()).unwrap(),
                 max_seconds: 3600,
                 grace_seconds: 5,
+                until_stopped: false,
+                remote: None,
             };
             (*node, plan)
         };

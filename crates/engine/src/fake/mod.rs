@@ -155,10 +155,12 @@ impl Engine for FakeEngine {
             mount_root: format!("/fake/{node}/mounts"),
             jobs_root: format!("/fake/{node}/jobs"),
             shared_root: "/fake/shared".to_owned(),
+            remote_shell: "/fake/remote-shell".to_owned(),
+            one_machine: true,
         }
     }
 
-    fn capacity(&self) -> Capacity {
+    fn capacity(&self, _ports: usize) -> Capacity {
         self.state().capacity.clone()
     }
 

@@ -332,7 +332,11 @@ impl State {
             }
             None => {}
         }
-        let course = self.script.attempt(uid, &plan);
+        let mut course = self.script.attempt(uid, &plan);
+        // A node that waits until it is stopped has no end of its own.
+        course.run = course
+            .run
+            .filter(|(_, verdict)| !(plan.until_stopped && matches!(verdict, Verdict::Exited(_))));
         let limits = Limits {
             longest: Duration::from_secs(plan.max_seconds.max(0).unsigned_abs()),
             grace: Duration::from_secs(u64::from(plan.grace_seconds)),

@@ -90,6 +90,8 @@ fn launch_plan() -> LaunchPlan {
         node_count: 1,
         max_seconds: 100,
         grace_seconds: 5,
+        until_stopped: false,
+        remote: None,
     }
 }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use tracing::info;
 use trainyard_domain::ids::{PlacementId, Uid};
-use trainyard_domain::launch::job_unavailable;
-use trainyard_domain::spec::{CommunicationBackend, DeallocationOption, JobSpec, Scale, Toolkit};
+use trainyard_domain::launch::{job_unavailable, node_decides, ports_of};
+use trainyard_domain::spec::{DeallocationOption, JobSpec, Scale};
 use trainyard_domain::state::{
     Allocation, BatchAiError, Cluster, Job, JobEvent, Node, NodeEvent, NodeStatus, PlacedNode, Placement,
     Provisioning, Seen, node_name,
@@ -27,6 +27,9 @@ const LINE: u32 = 128;
 const DEMAND: u32 = trainyard_domain::limits::NODES_PER_CLUSTER;
 /// How long a job must have waited before the reason is written down again.
 const SHORT_WAIT: SignedDuration = SignedDuration::from_secs(1);
+
+/// When a job for which too few free ports were known is tried again.
+const PORTS_AGAIN: SignedDuration = SignedDuration::from_millis(100);
 
 impl Round {
     pub(super) fn look_at(
@@ -243,15 +246,13 @@ impl Round {
                 again = Some(self.now);
                 continue;
             }
-            let Some(port) = self.port(tx, &job.spec)? else {
-                self.note_reason(
-                    tx,
-                    job,
-                    "No free port was found for the job; it is tried again.".to_owned(),
-                )?;
+            let Some(ports) = self.ports(tx, &job.spec, decided)? else {
+                let reason = "Too few free ports were found for the job; it is tried again.".to_owned();
+                again = earliest(again, self.note_reason(tx, job, reason)?);
+                again = earliest(again, Some(self.now + PORTS_AGAIN));
                 continue;
             };
-            self.start(tx, &mut job, nodes, &start.nodes, port)?;
+            self.start(tx, &mut job, nodes, &start.nodes, ports)?;
             decided.effects.push(self.launch(tx, cluster, &job)?);
         }
         if self.full {
@@ -284,11 +285,11 @@ impl Round {
         job: &mut Job,
         nodes: &mut [Node],
         chosen: &[Uid],
-        port: u16,
+        ports: Vec<u16>,
     ) -> Result<(), StoreError> {
         let attempt = job.status.attempt.next(tx.attempt_floor()?);
         let mut placed = Vec::with_capacity(chosen.len());
-        for uid in chosen {
+        for (index, uid) in (0..).zip(chosen) {
             if let Some(node) = nodes.iter().find(|node| node.uid == *uid) {
                 let (name, address) = (node.name.clone(), node.address);
                 placed.push(PlacedNode {
@@ -296,13 +297,17 @@ impl Round {
                     name,
                     address,
                     seen: Seen::Nothing,
+                    decides: node_decides(&job.spec, index),
                 });
             }
         }
-        let event = JobEvent::Placed {
-            attempt,
-            placement: Placement { nodes: placed, port },
+        let mut ports = ports.into_iter();
+        let placement = Placement {
+            nodes: placed,
+            port: ports.next().unwrap_or_default(),
+            task_ports: ports.collect(),
         };
+        let event = JobEvent::Placed { attempt, placement };
         apply_to_job(tx, job, event, self.now, self.settings.max_node_losses)?;
         let id = job.placement_id();
         for node in nodes.iter_mut().filter(|node| chosen.contains(&node.uid)) {
@@ -314,25 +319,32 @@ impl Round {
         Ok(())
     }
 
-    /// A port for the job, if it needs one: free on the machine and not given to another job.
-    fn port(&self, tx: &Tx<'_>, spec: &JobSpec) -> Result<Option<u16>, StoreError> {
-        let needs = matches!(&spec.toolkit, Toolkit::PyTorch(settings)
-            if settings.communication_backend == Some(CommunicationBackend::Tcp));
-        if !needs {
-            return Ok(Some(0));
+    /// The ports that the job needs, free on the machine and not given to another job: the one where its processes
+    /// meet first. `None` while there are too few; the next round knows more of them then.
+    fn ports(
+        &self,
+        tx: &Tx<'_>,
+        spec: &JobSpec,
+        decided: &mut Decided,
+    ) -> Result<Option<Vec<u16>>, StoreError> {
+        let needed = ports_of(spec) as usize;
+        if needed == 0 {
+            return Ok(Some(Vec::new()));
         }
         let jobs = tx.all_jobs_on_nodes()?;
         let taken: BTreeSet<u16> = jobs
             .iter()
-            .filter_map(|j| j.status.placement.as_ref())
-            .map(|p| p.port)
-            .collect();
-        Ok(self
-            .capacity
-            .free_ports
-            .iter()
+            .filter_map(|job| job.status.placement.as_ref())
+            .flat_map(|placement| std::iter::once(&placement.port).chain(&placement.task_ports))
             .copied()
-            .find(|port| !taken.contains(port)))
+            .collect();
+        let free = self.capacity.free_ports.iter().copied();
+        let ports: Vec<u16> = free.filter(|port| !taken.contains(port)).take(needed).collect();
+        if ports.len() < needed {
+            decided.ports_lacking = decided.ports_lacking.max(needed + taken.len());
+            return Ok(None);
+        }
+        Ok(Some(ports))
     }
 
     /// Why nothing starts, whatever waits.

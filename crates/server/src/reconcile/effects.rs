@@ -95,6 +95,7 @@ impl Pump {
             output_segment: &job.status.output_segment,
             nodes: &placement.nodes,
             port: placement.port,
+            task_ports: &placement.task_ports,
             paths: &|node| self.ports.engine.paths(node),
             shares: &|share| shares.directory(share),
             gpus_per_node,

@@ -39,7 +39,12 @@ pub struct Pump {
     refused: Vec<(PlacementId, BatchAiError)>,
     /// The last round failed, so what it had observed is lost: look at everything.
     full_next: bool,
+    /// How many free ports the next round is to know: as many as the last one lacked, for one job.
+    ports_next: usize,
 }
+
+/// How many free ports a round knows when no job has asked for more.
+const FREE_PORTS: usize = 8;
 
 /// Why a round failed. Nothing of it is stored; the next one looks at everything.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +65,8 @@ pub struct Decided {
     pub effects: Vec<Effect>,
     /// There is more to do at once.
     pub again: bool,
+    /// So many free ports a job needs and too few were known; 0 when there were enough.
+    pub ports_lacking: usize,
 }
 
 impl Pump {
@@ -71,6 +78,7 @@ impl Pump {
             seen: Vec::new(),
             refused: Vec::new(),
             full_next: true,
+            ports_next: FREE_PORTS,
         }
     }
 
@@ -122,13 +130,16 @@ impl Pump {
             }
             let round = Round {
                 settings: self.settings.clone(),
-                capacity: engine.capacity(),
+                capacity: engine.capacity(std::mem::replace(&mut self.ports_next, FREE_PORTS)),
                 now,
                 full,
             };
             let write = self.ports.store.write(move |tx| round.run(tx, seen, refused));
             write.wait().map_err(|error| error.flatten())
         });
+        if let Ok(decided) = &decided {
+            self.ports_next = self.ports_next.max(decided.ports_lacking);
+        }
         decided.map_err(|error| {
             self.full_next = true;
             PumpError(error)

@@ -236,10 +236,12 @@ impl Engine for Script {
             mount_root: format!("/nodes/{node}/mounts"),
             jobs_root: format!("/nodes/{node}/jobs"),
             shared_root: "/shared".to_owned(),
+            remote_shell: "/remote-shell".to_owned(),
+            one_machine: true,
         }
     }
 
-    fn capacity(&self) -> Capacity {
+    fn capacity(&self, _ports: usize) -> Capacity {
         self.state().capacity.clone()
     }
 

@@ -205,12 +205,6 @@ fn what_is_not_built_yet_fails_by_name() {
         wish["properties"][pointer] = value;
         wish
     };
-    let mut cntk = job("true");
-    cntk["properties"]
-        .as_object_mut()
-        .unwrap()
-        .remove("customToolkitSettings");
-    cntk["properties"]["cntkSettings"] = json!({"pythonScriptFilePath": "a.py", "languageType": "Python"});
     let vault = json!({"sourceVault": {"id": "/a/b"}, "secretUrl": "https://v/s"});
     for (name, wish, member) in [
         (
@@ -221,7 +215,6 @@ fn what_is_not_built_yet_fails_by_name() {
             ),
             "properties.containerSettings",
         ),
-        ("cntk", cntk, "properties.cntkSettings"),
         (
             "nfs",
             with(

@@ -3,6 +3,7 @@
 mod golden;
 mod place;
 mod render;
+mod toolkits;
 mod unavailable;
 
 use std::net::Ipv4Addr;
@@ -117,6 +118,8 @@ pub fn paths(node: Uid) -> NodePaths {
         mount_root: format!("/n{node}/mounts"),
         jobs_root: format!("/n{node}/jobs"),
         shared_root: "/shared".to_owned(),
+        remote_shell: "/engine/remote-shell".to_owned(),
+        one_machine: true,
     }
 }
 
@@ -133,6 +136,7 @@ pub fn plans_of(spec: &JobSpec, gpus: u32) -> Result<Vec<(Uid, LaunchPlan)>, Bat
             name: format!("tvm-7_{n}"),
             address: Ipv4Addr::new(10, 0, 0, 3 + n as u8),
             seen: Seen::Nothing,
+            decides: true,
         })
         .collect();
     job_plans(&JobLaunch {
@@ -147,6 +151,7 @@ pub fn plans_of(spec: &JobSpec, gpus: u32) -> Result<Vec<(Uid, LaunchPlan)>, Bat
         output_segment: SEGMENT,
         nodes: &nodes,
         port: 23456,
+        task_ports: &[23457, 23458, 23459, 23460],
         paths: &paths,
         shares: &shares,
         gpus_per_node: gpus,

@@ -32,6 +32,16 @@ fn launch_plan(plan: &LaunchPlan) -> String {
         &mut out,
         format!("  at most {} s, grace {} s", plan.max_seconds, plan.grace_seconds),
     );
+    if plan.until_stopped {
+        line(&mut out, "  waits until it is stopped".to_owned());
+    }
+    if let Some(remote) = &plan.remote {
+        line(
+            &mut out,
+            format!("  commands by {} run in {}", remote.socket, remote.directory),
+        );
+        environment(&mut out, &remote.environment);
+    }
     for each in plan.preparation.iter().chain(&plan.processes) {
         process(&mut out, each);
     }

@@ -3,7 +3,6 @@
 use super::golden::cluster;
 use super::*;
 use crate::launch::{cluster_unavailable, job_unavailable};
-use CommunicationBackend::{Gloo, Mpi, Nccl, Tcp};
 
 fn member(error: Option<BatchAiError>) -> Option<String> {
     error.map(|error| {
@@ -20,14 +19,6 @@ fn refused(spec: &JobSpec) -> Option<String> {
     member(found)
 }
 
-fn script() -> PythonScript {
-    PythonScript {
-        python_script_file_path: "x.py".to_owned(),
-        python_interpreter_path: None,
-        command_line_args: None,
-    }
-}
-
 fn unmanaged() -> MountVolumes {
     MountVolumes {
         unmanaged_file_systems: vec![UnmanagedFileSystemReference {
@@ -35,52 +26,6 @@ fn unmanaged() -> MountVolumes {
             relative_mount_path: "nfs".to_owned(),
         }],
         ..MountVolumes::default()
-    }
-}
-
-#[test]
-fn what_is_built_is_not_refused() {
-    let mut two_nodes = pytorch(Some(Tcp), None);
-    two_nodes.node_count = 2;
-    let one_process = [Some(Mpi), Some(Nccl), Some(Gloo), None].map(|backend| pytorch(backend, None));
-    for spec in [custom("true"), pytorch(Some(Gloo), Some(4)), two_nodes]
-        .iter()
-        .chain(&one_process)
-    {
-        assert_eq!(refused(spec), None);
-    }
-}
-
-#[test]
-fn several_processes_need_gloo_or_tcp() {
-    for backend in [Some(Mpi), Some(Nccl), None] {
-        let expected = Some("properties.pyTorchSettings.communicationBackend".to_owned());
-        assert_eq!(refused(&pytorch(backend, Some(2))), expected);
-        let mut two_nodes = pytorch(backend, None);
-        two_nodes.node_count = 2;
-        assert_eq!(refused(&two_nodes), expected);
-    }
-}
-
-#[test]
-fn toolkits_to_come_are_named() {
-    let processes = || PythonProcesses {
-        script: script(),
-        process_count: None,
-    };
-    for (toolkit, expected) in [
-        (Toolkit::Caffe2(script()), "properties.caffe2Settings"),
-        (Toolkit::Chainer(processes()), "properties.chainerSettings"),
-        (Toolkit::Horovod(processes()), "properties.horovodSettings"),
-        (
-            Toolkit::CustomMpi(CustomMpiSettings {
-                command_line: "x".to_owned(),
-                process_count: None,
-            }),
-            "properties.customMpiSettings",
-        ),
-    ] {
-        assert_eq!(refused(&job(toolkit)).as_deref(), Some(expected));
     }
 }
 

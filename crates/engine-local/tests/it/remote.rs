@@ -1,0 +1,187 @@
+//! Nodes that wait for what other nodes start on them, and the shell by which that is done.
+
+use std::path::PathBuf;
+
+use trainyard_domain::ids::Uid;
+use trainyard_domain::launch::{LaunchPlan, Remote};
+use trainyard_domain::state::Verdict;
+use trainyard_engine::Engine;
+
+use crate::yard::{Yard, id};
+
+/// A job of two nodes: the script runs on the first, the second waits. Both take commands, by the names `a` and `b`.
+fn pair(yard: &Yard, script: &str) -> [(Uid, LaunchPlan); 2] {
+    let nodes = [yard.node(1), yard.node(2)];
+    let mut plans = yard.plans(id(1), &nodes, script);
+    for ((node, plan), name) in plans.iter_mut().zip(["a", "b"]) {
+        let shared = plan.shared_directory.source.clone();
+        let variables = [
+            ("AZ_BATCHAI_SHARED_JOB_TEMP", shared.clone()),
+            ("OUT", yard.out(id(1), *node).display().to_string()),
+            ("SHELL_OF_NODES", yard.engine().paths(*node).remote_shell),
+            ("ON", name.to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value));
+        plan.remote = Some(Remote {
+            socket: format!("{shared}/.node-{name}"),
+            environment: variables.clone().into(),
+            directory: plan.job_directory.clone(),
+        });
+        plan.processes[0].environment.extend(variables);
+        if name == "b" {
+            plan.processes.clear();
+            plan.until_stopped = true;
+        }
+    }
+    let [first, second] = [plans.remove(0), plans.remove(0)];
+    [first, second]
+}
+
+fn launch(yard: &Yard, plans: [(Uid, LaunchPlan); 2]) -> [Uid; 2] {
+    let nodes = [plans[0].0, plans[1].0];
+    yard.engine().ensure_launched(plans.into());
+    nodes
+}
+
+/// Stops the node that waits, once the first has ended.
+fn stopped(yard: &Yard, node: Uid) -> Verdict {
+    yard.engine().ensure_stopped(id(1), &[node]);
+    yard.verdict(id(1), node)
+}
+
+#[test]
+fn a_command_runs_on_the_other_node_with_the_callers_streams_and_its_exit_code_comes_back() {
+    let yard = Yard::new();
+    let script = r#"echo typed | $SHELL_OF_NODES -x root@b 'cat; echo "on $ON"; pwd; echo complaint >&2; exit 7'
+        echo "code $?""#;
+    let [a, b] = launch(&yard, pair(&yard, script));
+    assert_eq!(yard.verdict(id(1), a), Verdict::Exited(0));
+    let directory = yard.plan(id(1), b, "").job_directory;
+    let expected = format!("typed\non b\n{directory}\ncode 7\n");
+    assert_eq!(yard.read(id(1), a, "stdout.txt"), expected);
+    assert_eq!(yard.read(id(1), a, "stderr.txt"), "complaint\n");
+    assert_eq!(stopped(&yard, b), Verdict::Stopped);
+    let shared = yard.root.join("shared").join(id(1).to_string());
+    assert_eq!(
+        std::fs::read_dir(shared).unwrap().count(),
+        0,
+        "the sockets are gone"
+    );
+}
+
+#[test]
+fn a_node_begins_later_and_is_waited_for() {
+    let yard = Yard::new();
+    let [(a, first), (b, second)] = pair(&yard, "$SHELL_OF_NODES b echo '$ON'");
+    yard.launch(a, first);
+    yard.until("the caller waits", || calls(&yard).pop());
+    yard.launch(b, second);
+    let verdict = yard.verdict(id(1), a);
+    let complaints = yard.read(id(1), a, "stderr.txt");
+    assert_eq!(verdict, Verdict::Exited(0), "{complaints}");
+    assert_eq!(yard.read(id(1), a, "stdout.txt"), "b\n");
+    stopped(&yard, b);
+}
+
+/// Processes that call another node of this yard.
+fn calls(yard: &Yard) -> Vec<PathBuf> {
+    let text = yard
+        .root
+        .join("shared")
+        .join(id(1).to_string())
+        .display()
+        .to_string();
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    entries
+        .map(|entry| entry.path())
+        .filter(|path| {
+            let has = |file: &str, text: &str| {
+                let content = std::fs::read(path.join(file)).unwrap_or_default();
+                String::from_utf8_lossy(&content).contains(text)
+            };
+            has("cmdline", "trainyard-test-node\0remote") && has("environ", &text)
+        })
+        .collect()
+}
+
+#[test]
+fn who_is_no_node_of_the_job_is_named_with_those_that_are() {
+    let yard = Yard::new();
+    let script =
+        "unset AZ_BATCHAI_SHARED_JOB_TEMP; $SHELL_OF_NODES b true; echo $?; $SHELL_OF_NODES b; echo $?";
+    let [a, b] = launch(&yard, pair(&yard, script));
+    assert_eq!(yard.verdict(id(1), a), Verdict::Exited(0));
+    assert_eq!(yard.read(id(1), a, "stdout.txt"), "255\n255\n");
+    let complaints = yard.read(id(1), a, "stderr.txt");
+    assert!(complaints.contains("not a process of a job"), "{complaints}");
+    assert!(complaints.contains("PROGRAM NODE COMMAND"), "{complaints}");
+    stopped(&yard, b);
+}
+
+#[test]
+fn what_was_started_on_another_node_ends_with_the_attempt_there() {
+    for yard in [Yard::new(), Yard::without_cgroups()] {
+        let script = "$SHELL_OF_NODES b 'setsid sleep 612 & echo $! > $OUT/pid; echo >> $OUT/pid'; echo started > $OUT/line";
+        let [a, b] = launch(&yard, pair(&yard, script));
+        assert_eq!(yard.verdict(id(1), a), Verdict::Exited(0));
+        let pid = yard.line(id(1), b, "pid");
+        assert!(alive(&pid));
+        assert_eq!(stopped(&yard, b), Verdict::Stopped);
+        assert!(!alive(&pid));
+    }
+}
+
+#[test]
+fn a_caller_that_is_killed_hangs_up_on_its_command() {
+    let yard = Yard::new();
+    let script = "$SHELL_OF_NODES b 'echo $$ > $OUT/pid; exec sleep 613' & caller=$!; \
+        until [ -s $WHERE/pid ]; do sleep 0.01; done; kill -9 $caller; \
+        until [ -e $WHERE/go ]; do sleep 0.01; done";
+    let mut plans = pair(&yard, script);
+    let where_b = yard.out(id(1), plans[1].0);
+    let variable = ("WHERE".to_owned(), where_b.display().to_string());
+    plans[0].1.processes[0].environment.extend([variable]);
+    let [a, b] = launch(&yard, plans);
+    let pid = yard.line(id(1), b, "pid");
+    yard.until("the command has ended", || (!alive(&pid)).then_some(()));
+    std::fs::write(where_b.join("go"), "").unwrap();
+    assert_eq!(yard.verdict(id(1), a), Verdict::Exited(0));
+    assert_eq!(stopped(&yard, b), Verdict::Stopped);
+}
+
+#[test]
+fn many_commands_run_at_once() {
+    let yard = Yard::new();
+    let script = "for i in $(seq 100); do $SHELL_OF_NODES b \"exit $((i % 2))\" & pids[i]=$!; done; \
+        for i in $(seq 100); do wait ${pids[i]}; echo $?; done > codes; sort codes | uniq -c";
+    let [a, b] = launch(&yard, pair(&yard, script));
+    assert_eq!(yard.verdict(id(1), a), Verdict::Exited(0));
+    let words = yard.read(id(1), a, "stdout.txt");
+    let words: Vec<&str> = words.split_whitespace().collect();
+    assert_eq!(words, ["50", "0", "50", "1"]);
+    stopped(&yard, b);
+}
+
+/// The waiting node is no success by itself, and what it runs beside does not decide.
+#[test]
+fn a_waiting_node_outlasts_the_processes_it_has() {
+    let yard = Yard::new();
+    let node = yard.node(1);
+    let mut plan = yard.plan(id(1), node, "echo over > $OUT/line; exit 3");
+    plan.processes[0].decides = false;
+    plan.until_stopped = true;
+    yard.launch(node, plan);
+    yard.line(id(1), node, "line");
+    yard.until("the process has ended", || {
+        yard.read(id(1), node, "execution.log")
+            .contains("exit code 3")
+            .then_some(())
+    });
+    assert_eq!(stopped(&yard, node), Verdict::Stopped);
+}
+
+fn alive(pid: &str) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = status.rsplit_once(") ").map(|(_, rest)| rest.chars().next());
+    !matches!(state, None | Some(Some('Z' | 'X') | None))
+}

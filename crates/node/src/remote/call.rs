@@ -1,0 +1,196 @@
+//! The side that sends a command to another node: what `ssh` is for MPI launchers.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, IoSlice};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+use rustix::net::{
+    RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, connect, recv, sendmsg,
+};
+use trainyard_domain::launch::SOCKET;
+
+use super::{LONGEST, socket_at};
+use crate::machine::since_boot;
+
+/// How long a node of the job may take until it takes commands: its preparation has ended by then, since the toolkit
+/// starts on no node before.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Pause between two tries to reach a node that has not begun yet.
+const TRY_AGAIN: Duration = Duration::from_millis(10);
+/// Options of ssh and rsh that have a value in the next argument.
+const WITH_VALUE: [&str; 8] = ["-l", "-p", "-o", "-i", "-F", "-b", "-c", "-m"];
+
+/// Why a command could not be run on another node.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// It was asked wrongly.
+    #[error("call it as: PROGRAM NODE COMMAND…")]
+    Usage,
+    /// No shared directory is named, so this is no process of a job.
+    #[error("this is not a process of a job: AZ_BATCHAI_SHARED_JOB_TEMP is not set")]
+    NoJob,
+    /// There is no such node.
+    #[error("{asked} is no node of this job, or it does not take commands; the job's nodes: {nodes}")]
+    NoNode {
+        /// The node asked for.
+        asked: String,
+        /// Those that take commands.
+        nodes: String,
+    },
+    /// The command line is too long.
+    #[error("the command has {bytes} bytes; use at most {LONGEST}")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// The node went away before the command ended.
+    #[error("{node} has ended the command, or has gone")]
+    Ended {
+        /// The node.
+        node: String,
+    },
+    /// The system refused something.
+    #[error("{node} cannot be reached")]
+    System {
+        /// The node.
+        node: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Runs a command on another node of the job that this process belongs to, with this process's stdin, stdout and
+/// stderr; its exit code. `arguments` are as those of ssh: options are skipped, then come the node's address, maybe
+/// with `USER@` before it, and the command, whose words are joined for the shell there. `shared` is the job's shared
+/// directory.
+pub fn call(arguments: &[OsString], shared: Option<&OsStr>) -> Result<i32, CallError> {
+    let (node, command) = read(arguments).ok_or(CallError::Usage)?;
+    let shared = Path::new(shared.filter(|path| !path.is_empty()).ok_or(CallError::NoJob)?);
+    let bytes = command.as_bytes().len();
+    if bytes > LONGEST {
+        return Err(CallError::TooLong { bytes });
+    }
+    let socket = reach(&node, shared)?;
+    let failed = |source: Errno| CallError::System {
+        node: node.clone(),
+        source: source.into(),
+    };
+    send(&socket, command.as_bytes()).map_err(failed)?;
+    let mut code = [0; 4];
+    match recv(&socket, &mut code, RecvFlags::empty()) {
+        Ok((4, _)) => Ok(i32::from_le_bytes(code)),
+        Ok(_) | Err(Errno::CONNRESET) => Err(CallError::Ended { node }),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// The node and the command.
+fn read(arguments: &[OsString]) -> Option<(String, OsString)> {
+    let mut rest = arguments.iter();
+    let node = loop {
+        let argument = rest.next()?;
+        match argument.to_str()? {
+            option if WITH_VALUE.contains(&option) => {
+                rest.next()?;
+            }
+            option if option.starts_with('-') => {}
+            node => break node,
+        }
+    };
+    let node = node.rsplit_once('@').map_or(node, |(_, node)| node);
+    let words: Vec<&OsStr> = rest.map(OsString::as_os_str).collect();
+    (!words.is_empty()).then(|| (node.to_owned(), words.join(OsStr::new(" "))))
+}
+
+/// The node's socket, once it is there: nodes of a job begin at about the same time, not at the very same.
+fn reach(node: &str, shared: &Path) -> Result<OwnedFd, CallError> {
+    let missing = || CallError::NoNode {
+        asked: node.to_owned(),
+        nodes: nodes(shared).join(", "),
+    };
+    if node.is_empty() || node.contains('/') {
+        return Err(missing());
+    }
+    let path: PathBuf = shared.join(format!("{SOCKET}{node}"));
+    let deadline = since_boot() + PATIENCE;
+    loop {
+        let tried = socket_at(&path, SocketFlags::empty()).and_then(|(socket, address, _folder)| {
+            connect(&socket, &address)?;
+            Ok(socket)
+        });
+        match tried {
+            Ok(socket) => return Ok(socket),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && since_boot() < deadline => {
+                std::thread::sleep(TRY_AGAIN);
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(missing()),
+            Err(source) => {
+                let node = node.to_owned();
+                return Err(CallError::System { node, source });
+            }
+        }
+    }
+}
+
+/// Addresses of the nodes that take commands now.
+fn nodes(shared: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(shared).into_iter().flatten().flatten();
+    let mut nodes: Vec<String> = entries
+        .filter_map(|entry| Some(entry.file_name().to_str()?.strip_prefix(SOCKET)?.to_owned()))
+        .collect();
+    nodes.sort_unstable();
+    nodes
+}
+
+fn send(socket: &OwnedFd, command: &[u8]) -> Result<(), Errno> {
+    let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
+    let streams = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    control.push(SendAncillaryMessage::ScmRights(&streams));
+    let flags = SendFlags::NOSIGNAL;
+    sendmsg(socket, &[IoSlice::new(command)], &mut control, flags).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Option<(String, OsString)> {
+        read(&line.split(' ').map(OsString::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn arguments_are_read_as_ssh_reads_them() {
+        for line in [
+            "127.16.0.5 orted -mca x \"y\"",
+            "-x -o Ask=no -l root 127.16.0.5 orted -mca x \"y\"",
+            "root@127.16.0.5 orted -mca x \"y\"",
+        ] {
+            let expected = ("127.16.0.5".to_owned(), OsString::from("orted -mca x \"y\""));
+            assert_eq!(parsed(line), Some(expected), "{line}");
+        }
+        for line in ["127.16.0.5", "-x", "-l", "-l root"] {
+            assert_eq!(parsed(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_asked_is_said() {
+        let call_in = |shared: Option<&OsStr>| call(&["n/1".into(), "true".into()], shared).unwrap_err();
+        assert!(matches!(call_in(None), CallError::NoJob));
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(".node-127.16.0.9"), "").unwrap();
+        let error = call_in(Some(folder.path().as_os_str())).to_string();
+        assert!(
+            error.contains("n/1 is no node") && error.contains("127.16.0.9"),
+            "{error}"
+        );
+    }
+}

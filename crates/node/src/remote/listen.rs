@@ -1,0 +1,163 @@
+//! The side that takes commands from the other nodes of the attempt.
+
+use std::fs;
+use std::io::{self, IoSliceMut, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, SocketFlags, accept_with, bind, listen,
+    recvmsg, send,
+};
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::{LONGEST, socket_at};
+
+/// Most callers that may wait to be taken.
+const BACKLOG: i32 = 1024;
+/// Most commands at once: more callers wait.
+const MOST: usize = 4096;
+
+/// Takes commands of one attempt.
+#[derive(Debug)]
+pub struct Listener {
+    socket: OwnedFd,
+    path: PathBuf,
+    callers: Vec<Caller>,
+}
+
+/// Somebody who has connected.
+#[derive(Debug)]
+struct Caller {
+    socket: OwnedFd,
+    /// Its command, once it runs.
+    pid: Option<Pid>,
+    gone: bool,
+}
+
+/// A command that came, and the streams that are to be its own.
+#[derive(Debug)]
+pub struct Command {
+    /// The command line, for bash.
+    pub line: String,
+    /// Stdin, stdout and stderr.
+    pub streams: [OwnedFd; 3],
+}
+
+impl Listener {
+    /// Makes the socket at `path`; it appears there once it takes callers. Only who may write it can connect: the
+    /// owner.
+    pub fn open(path: &Path) -> io::Result<Listener> {
+        let name = path.file_name().unwrap_or_default().display();
+        let new = path.with_file_name(format!(".new{name}"));
+        let _ = fs::remove_file(&new);
+        let (socket, address, _folder) = socket_at(&new, SocketFlags::NONBLOCK)?;
+        bind(&socket, &address)?;
+        listen(&socket, BACKLOG)?;
+        fs::rename(&new, path)?;
+        Ok(Listener {
+            socket,
+            path: path.to_owned(),
+            callers: Vec::new(),
+        })
+    }
+
+    /// What to wait for.
+    pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let callers = self.callers.iter().map(|caller| caller.socket.as_fd());
+        let more = self.callers.len() < MOST;
+        more.then(|| self.socket.as_fd()).into_iter().chain(callers)
+    }
+
+    /// Takes what has come; `start` starts a command and says which process it is, or its exit code if it could not
+    /// be started.
+    pub fn step(&mut self, mut start: impl FnMut(Command) -> Result<Pid, i32>) {
+        while self.callers.len() < MOST
+            && let Ok(socket) = accept_with(&self.socket, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)
+        {
+            self.callers.push(Caller {
+                socket,
+                pid: None,
+                gone: false,
+            });
+        }
+        for caller in &mut self.callers {
+            caller.step(&mut start);
+        }
+        self.callers.retain(|caller| !caller.gone);
+    }
+
+    /// A process has ended: whoever called it is told.
+    pub fn ended(&mut self, pid: Pid, code: i32) {
+        if let Some(at) = self.callers.iter().position(|caller| caller.pid == Some(pid)) {
+            self.callers.remove(at).answer(code);
+        }
+    }
+}
+
+/// Nobody finds it any more, and who waits for an answer sees that none comes.
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl Caller {
+    fn step(&mut self, start: &mut impl FnMut(Command) -> Result<Pid, i32>) {
+        let longest = match self.pid {
+            None => LONGEST,
+            Some(_) => 0,
+        };
+        match receive(&self.socket, longest) {
+            Ok(Some(command)) if self.pid.is_none() => match start(command) {
+                Ok(pid) => self.pid = Some(pid),
+                Err(code) => {
+                    self.answer(code);
+                    self.gone = true;
+                }
+            },
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            // It went away, or says what nobody should. Its command is told so, as of a terminal that hangs up; one
+            // that made itself independent goes on.
+            Ok(_) | Err(_) => {
+                if let Some(pid) = self.pid {
+                    let _ = kill_process_group(pid, Signal::HUP);
+                }
+                self.gone = true;
+            }
+        }
+    }
+
+    fn answer(&self, code: i32) {
+        let _ = send(&self.socket, &code.to_le_bytes(), SendFlags::NOSIGNAL);
+    }
+}
+
+/// The next message: a command of at most `longest` bytes, or `None` when it is none or the caller is gone.
+fn receive(socket: &OwnedFd, longest: usize) -> Result<Option<Command>, Errno> {
+    let mut text = vec![0; longest + 1];
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let flags = RecvFlags::CMSG_CLOEXEC;
+    let received = recvmsg(socket, &mut [IoSliceMut::new(&mut text)], &mut control, flags)?;
+    let streams: Vec<OwnedFd> = control
+        .drain()
+        .filter_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(streams) => Some(streams),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    text.truncate(received.bytes);
+    let command = streams.try_into().ok().zip(String::from_utf8(text).ok());
+    Ok(command
+        .filter(|(_, line)| !line.is_empty() && line.len() <= longest && !line.contains('\0'))
+        .map(|(streams, line)| Command { line, streams }))
+}
+
+/// Says on a command's stderr why it did not start.
+pub fn complain(stderr: OwnedFd, why: &str) {
+    let _ = writeln!(fs::File::from(stderr), "{why}");
+}
