@@ -78,7 +78,7 @@ impl Entry {
         let mut all: Vec<Observation> = self
             .placements
             .iter()
-            .filter(|(_, seen)| !gone || **seen != PlacementSeen::Active)
+            .filter(|(_, seen)| !gone || matches!(seen, PlacementSeen::Ended(_)))
             .map(|(placement, seen)| Observation::Placement {
                 node,
                 placement: *placement,
@@ -109,10 +109,11 @@ impl Entry {
         self.placements.retain(|placement, _| listed.contains(placement));
         for known in &status.placements {
             let placement = known.placement;
-            let seen = known
-                .ended
-                .clone()
-                .map_or(PlacementSeen::Active, PlacementSeen::Ended);
+            let seen = match (&known.ended, known.decided) {
+                (Some(verdict), _) => PlacementSeen::Ended(verdict.clone()),
+                (None, true) => PlacementSeen::Decided,
+                (None, false) => PlacementSeen::Active,
+            };
             let new = self.placements.get(&placement) != Some(&seen);
             if new && !self.forgotten.contains(&placement) {
                 self.placements.insert(placement, seen.clone());

@@ -99,6 +99,8 @@ pub enum NodeSeen {
 pub enum PlacementSeen {
     /// It has begun.
     Active,
+    /// All its processes that decide have ended with 0; others go on until it is stopped.
+    Decided,
     /// It is over and nothing of it is left running there.
     Ended(Verdict),
 }

@@ -52,8 +52,13 @@ pub struct Attempt {
 #[derive(Debug)]
 enum Stage {
     Preparing(Pid),
-    Waiting { look_at: Duration, pause: Duration },
+    Waiting {
+        look_at: Duration,
+        pause: Duration,
+    },
     Running(Vec<Live>),
+    /// What decides has ended with 0; other processes go on until the attempt is stopped.
+    Decided,
     Ending(Ending),
 }
 
@@ -109,17 +114,21 @@ impl Attempt {
         PathBuf::from(&self.plan.job_directory)
     }
 
+    /// Whether what decides has ended with 0, while the rest goes on.
+    pub fn is_decided(&self) -> bool {
+        matches!(self.stage, Stage::Decided)
+    }
+
     /// What to wait for beside signals: commands from other nodes, once this one has started its own processes.
     pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        let running = matches!(self.stage, Stage::Running(_));
-        let remote = self.remote.as_ref().filter(|_| running);
+        let remote = self.remote.as_ref().filter(|_| self.takes_commands());
         remote.into_iter().flat_map(Listener::descriptors)
     }
 
     /// When to call [`Attempt::step`] again, if nothing happens before.
     pub fn wake_at(&self) -> Duration {
         match &self.stage {
-            Stage::Preparing(_) | Stage::Running(_) => self.deadline,
+            Stage::Preparing(_) | Stage::Running(_) | Stage::Decided => self.deadline,
             Stage::Waiting { look_at, .. } => self.deadline.min(*look_at),
             Stage::Ending(ending) => ending.look_at,
         }
@@ -143,7 +152,13 @@ impl Attempt {
         if !matches!(self.stage, Stage::Ending(_)) {
             if stop {
                 self.journal.say("a stop is wanted");
-                self.end(Verdict::Stopped, now, around);
+                let decided = self.is_decided();
+                let verdict = if decided {
+                    Verdict::Exited(0)
+                } else {
+                    Verdict::Stopped
+                };
+                self.end(verdict, now, around);
             } else if now >= self.deadline {
                 self.journal.say("the longest time allowed is over");
                 self.end(Verdict::TimedOut, now, around);
@@ -154,10 +169,14 @@ impl Attempt {
         {
             self.look_at_barrier(now, pause, around);
         }
-        if matches!(self.stage, Stage::Running(_)) {
+        if self.takes_commands() {
             self.take_commands(around);
         }
         self.conclude(now, around)
+    }
+
+    fn takes_commands(&self) -> bool {
+        matches!(self.stage, Stage::Running(_) | Stage::Decided)
     }
 
     /// Starts what other nodes want started here.
@@ -248,13 +267,17 @@ impl Attempt {
                 self.journal
                     .say(format_args!("{} ended with exit code {code}", one.name));
                 let over = !self.plan.until_stopped && !live.iter().any(|one| one.decides);
+                let others_go_on = self.plan.node_count > 1 && !live.is_empty();
                 if one.decides && code != 0 {
                     self.end(Verdict::Exited(code), now, around);
+                } else if over && others_go_on {
+                    self.journal.say("waits until the other nodes have decided");
+                    self.stage = Stage::Decided;
                 } else if over {
                     self.end(Verdict::Exited(0), now, around);
                 }
             }
-            Stage::Preparing(_) | Stage::Waiting { .. } | Stage::Ending(_) => {}
+            Stage::Preparing(_) | Stage::Waiting { .. } | Stage::Decided | Stage::Ending(_) => {}
         }
     }
 

@@ -95,6 +95,9 @@ pub struct PlacementStatus {
     pub placement: PlacementId,
     /// How it ended; `None` while anything of it may be running.
     pub ended: Option<Verdict>,
+    /// All its processes that decide have ended with 0; others go on until it is stopped.
+    #[serde(default)]
+    pub decided: bool,
 }
 
 /// Why a file of the protocol cannot be used.
@@ -269,6 +272,7 @@ mod tests {
             placements: vec![PlacementStatus {
                 placement: "3-1".parse().unwrap(),
                 ended: Some(Verdict::Exited(2)),
+                decided: false,
             }],
         }
     }

@@ -266,10 +266,14 @@ impl Node {
             environment: &self.environment,
             trash: &trash,
         };
-        if let Some(verdict) = attempt.step(ended, stop, now, &around) {
+        let over = attempt.step(ended, stop, now, &around);
+        let decided = attempt.is_decided();
+        if let Some(verdict) = over {
             self.last_directory = Some(attempt.directory());
             self.attempt = None;
             self.record_end(placement, verdict);
+        } else if decided {
+            self.record_decision(placement);
         }
     }
 
@@ -326,6 +330,7 @@ impl Node {
         self.status.placements.push(PlacementStatus {
             placement,
             ended: None,
+            decided: false,
         });
         self.changed_a_little(now);
     }
@@ -339,9 +344,21 @@ impl Node {
             .find(|k| k.placement == placement);
         match known {
             Some(known) => known.ended = ended,
-            None => self.status.placements.push(PlacementStatus { placement, ended }),
+            None => self.status.placements.push(PlacementStatus {
+                placement,
+                ended,
+                decided: false,
+            }),
         }
         self.changed();
+    }
+
+    fn record_decision(&mut self, placement: PlacementId) {
+        let mut known = self.status.placements.iter_mut();
+        if let Some(known) = known.find(|known| known.placement == placement && !known.decided) {
+            known.decided = true;
+            self.changed();
+        }
     }
 
     fn forget(&mut self, wishes: &BTreeMap<PlacementId, Wish>, now: Duration) {

@@ -171,9 +171,7 @@ impl World {
         let jobs = self.store.read(|s| Ok::<_, Broken>(s.all_jobs_on_nodes()?))?;
         let mut open = BTreeSet::new();
         for job in &jobs {
-            let seen = nodes_of(job)
-                .iter()
-                .filter(|n| matches!(n.seen, Seen::Nothing | Seen::Active));
+            let seen = nodes_of(job).iter().filter(|n| n.is_open());
             open.extend(seen.map(|n| (n.uid, job.placement_id())));
         }
         for (node, id) in live {

@@ -18,6 +18,8 @@ pub struct Watch {
     live: BTreeMap<Uid, PlacementId>,
     /// How attempts ended on nodes; `None` with their node.
     ends: BTreeMap<(PlacementId, Uid), Option<Verdict>>,
+    /// Attempts on nodes where what decides has ended well, while the rest went on.
+    decided: BTreeSet<(PlacementId, Uid)>,
     gone: BTreeSet<Uid>,
     /// The nodes that attempts were given, as stored.
     placed: BTreeMap<PlacementId, Vec<Uid>>,
@@ -79,6 +81,9 @@ impl Watch {
                 let newest = newest.max().unwrap_or_default();
                 rule!(newest <= id.attempt, "{id} starts after attempt {newest}");
             }
+            What::Decided(id) => {
+                self.decided.insert((id, node));
+            }
             What::Ended(id, verdict) => {
                 self.live.remove(&node);
                 self.ends.insert((id, node), Some(verdict));
@@ -129,7 +134,7 @@ impl Watch {
                 node.uid
             );
             let as_seen = match &node.seen {
-                Seen::Nothing | Seen::Active => false,
+                Seen::Nothing | Seen::Active | Seen::Decided => false,
                 Seen::Lost => self.gone.contains(&node.uid),
                 // Stopped before it began, or never told to begin.
                 Seen::Ended(Verdict::Stopped) => truth.is_none() || truth == Some(&Some(Verdict::Stopped)),
@@ -145,8 +150,14 @@ impl Watch {
         }
         if status.phase == JobPhase::Succeeded {
             let all = nodes.len() == job.spec.node_count as usize
-                && nodes.iter().all(|n| n.seen == Seen::Ended(Verdict::Exited(0)));
-            rule!(all, "{id} succeeded, and not on all its nodes: {nodes:?}");
+                && nodes.iter().all(|n| {
+                    let lost_later = n.seen == Seen::Lost && self.decided.contains(&(id, n.uid));
+                    !n.decides || lost_later || n.seen == Seen::Ended(Verdict::Exited(0))
+                });
+            rule!(
+                all,
+                "{id} succeeded, and not on all its nodes that decide: {nodes:?}"
+            );
         }
         Ok(())
     }

@@ -156,12 +156,20 @@ impl World {
             "jobPreparation": {"commandLine": fate.command()},
             "stdOutErrPathPrefix": "$AZ_BATCHAI_JOB_TEMP"
         }});
-        if self.rng.chance(200) {
-            body["properties"]["pyTorchSettings"] =
-                json!({"pythonScriptFilePath": "/train.py", "communicationBackend": "tcp"});
-        } else {
-            body["properties"]["customToolkitSettings"] = json!({"commandLine": "true"});
-        }
+        let (member, settings) = match self.rng.between(0, 9) {
+            0 | 1 => (
+                "pyTorchSettings",
+                json!({"pythonScriptFilePath": "/train.py", "communicationBackend": "tcp"}),
+            ),
+            // A parameter server beside a worker, and nodes that decide and others that do not.
+            2 | 3 => (
+                "tensorFlowSettings",
+                json!({"pythonScriptFilePath": "/train.py", "workerCount": 1}),
+            ),
+            4 => ("customMpiSettings", json!({"commandLine": "true"})),
+            _ => ("customToolkitSettings", json!({"commandLine": "true"})),
+        };
+        body["properties"][member] = settings;
         if limited {
             body["properties"]["constraints"] = json!({"maxWallClockTime": "PT45S"});
         }

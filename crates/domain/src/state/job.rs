@@ -122,6 +122,13 @@ fn yes() -> bool {
     true
 }
 
+impl PlacedNode {
+    /// Whether something of the attempt may be running there, or may begin.
+    pub fn is_open(&self) -> bool {
+        matches!(self.seen, Seen::Nothing | Seen::Active | Seen::Decided)
+    }
+}
+
 /// What was seen of an attempt on one node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -130,6 +137,9 @@ pub enum Seen {
     Nothing,
     /// It has begun.
     Active,
+    /// All its processes that decide have ended with 0; others, such as a parameter server, go on until it is
+    /// stopped.
+    Decided,
     /// It is over and nothing of it is left running there.
     Ended(Verdict),
     /// The node is gone, and nothing of it is left running.
@@ -378,9 +388,10 @@ impl JobStatus {
             return Err(JobRefusal::NoChange);
         };
         match (&placed.seen, &seen) {
-            (Seen::Nothing, Seen::Active | Seen::Ended(_) | Seen::Lost)
-            | (Seen::Active, Seen::Ended(_) | Seen::Lost) => placed.seen = seen,
-            (Seen::Nothing | Seen::Active | Seen::Ended(_) | Seen::Lost, _) => {
+            (Seen::Nothing, Seen::Active | Seen::Decided | Seen::Ended(_) | Seen::Lost)
+            | (Seen::Active, Seen::Decided | Seen::Ended(_) | Seen::Lost)
+            | (Seen::Decided, Seen::Ended(_) | Seen::Lost) => placed.seen = seen,
+            (Seen::Nothing | Seen::Active | Seen::Decided | Seen::Ended(_) | Seen::Lost, _) => {
                 return Err(JobRefusal::NoChange);
             }
         }
@@ -397,9 +408,11 @@ impl JobStatus {
         let decided = nodes
             .iter()
             .filter(|n| n.decides)
-            .all(|n| matches!(n.seen, Seen::Ended(_)));
+            .all(|n| matches!(n.seen, Seen::Decided | Seen::Ended(_)));
         let failed = nodes.iter().find_map(|n| match &n.seen {
-            Seen::Ended(Verdict::Exited(0)) | Seen::Nothing | Seen::Active | Seen::Lost => None,
+            Seen::Ended(Verdict::Exited(0)) | Seen::Nothing | Seen::Active | Seen::Decided | Seen::Lost => {
+                None
+            }
             Seen::Ended(verdict) => Some(verdict.clone()),
         });
         let after = match (&self.phase, failed, lost) {

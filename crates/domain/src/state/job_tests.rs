@@ -93,6 +93,24 @@ fn nodes_that_do_not_decide_are_stopped_when_the_others_have_ended() {
 }
 
 #[test]
+fn a_node_that_has_decided_waits_for_the_others_with_what_else_it_runs() {
+    let decided = report(&placed(2), 0, Seen::Decided).unwrap();
+    assert_eq!(decided.phase, JobPhase::Running);
+    let stopping = report(&decided, 1, Seen::Ended(Verdict::Exited(0))).unwrap();
+    assert_eq!(
+        stopping.phase,
+        JobPhase::Stopping(AfterStop::Finish(Verdict::Exited(0)))
+    );
+    let done = report(&stopping, 0, Seen::Ended(Verdict::Exited(0))).unwrap();
+    assert_eq!(done.phase, JobPhase::Succeeded);
+    let failed = report(&decided, 1, Seen::Ended(Verdict::Exited(5))).unwrap();
+    assert_eq!(
+        failed.phase,
+        JobPhase::Stopping(AfterStop::Finish(Verdict::Exited(5)))
+    );
+}
+
+#[test]
 fn a_node_that_is_lost_after_success_was_decided_changes_nothing() {
     let stopping = report(&with_a_waiting_node(), 0, Seen::Ended(Verdict::Exited(0))).unwrap();
     assert_eq!(

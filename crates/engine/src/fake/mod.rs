@@ -42,6 +42,8 @@ pub enum What {
     NodeGone,
     /// Processes of the attempt run from here on.
     Started(PlacementId),
+    /// Those of them that decide have ended with 0; others go on until they are stopped.
+    Decided(PlacementId),
     /// They ran and nothing of them is left.
     Ended(PlacementId, Verdict),
     /// They ran until their node went, and nothing of them is left.

@@ -51,6 +51,7 @@ enum Attempt {
         on_stop: OnStop,
         limits: Limits,
         stopping: bool,
+        decided: bool,
     },
     Ended(Verdict),
 }
@@ -59,6 +60,8 @@ enum Attempt {
 struct Limits {
     longest: Duration,
     grace: Duration,
+    /// Beside the processes that decide there are others, which go on until the attempt is stopped.
+    lasts: bool,
 }
 
 enum Happening {
@@ -66,6 +69,7 @@ enum Happening {
     Dies(Uid),
     Gone(Uid),
     Starts(Uid, PlacementId),
+    Decides(Uid, PlacementId),
     Ends(Uid, PlacementId, Verdict),
     Told(Observation),
 }
@@ -147,6 +151,7 @@ impl State {
             }
             Happening::Gone(uid) => self.gone(uid),
             Happening::Starts(uid, id) => self.start(uid, id),
+            Happening::Decides(uid, id) => self.decide(uid, id),
             Happening::Ends(uid, id, verdict) => self.end(uid, id, verdict),
             Happening::Told(observation) => {
                 self.due.push(observation);
@@ -230,6 +235,7 @@ impl State {
             on_stop,
             limits,
             stopping: false,
+            decided: false,
         };
         self.fact(uid, What::Started(id));
         self.tell_attempt(uid, id, PlacementSeen::Active);
@@ -237,7 +243,31 @@ impl State {
             Some((time, verdict)) if time <= limits.longest => (time, verdict),
             Some(_) | None => (limits.longest, Verdict::TimedOut),
         };
+        if limits.lasts && verdict == Verdict::Exited(0) {
+            self.plan(after, Happening::Decides(uid, id));
+            return self.plan(limits.longest, Happening::Ends(uid, id, Verdict::TimedOut));
+        }
         self.plan(after, Happening::Ends(uid, id, verdict));
+    }
+
+    /// What decides has ended well; the attempt goes on.
+    fn decide(&mut self, uid: Uid, id: PlacementId) {
+        let Some(node) = self.nodes.get_mut(&uid) else {
+            return;
+        };
+        if matches!(node.phase, Phase::Dying(_)) {
+            return;
+        }
+        if let Some(Attempt::Running {
+            decided,
+            stopping: false,
+            ..
+        }) = node.attempts.get_mut(&id)
+        {
+            *decided = true;
+            self.fact(uid, What::Decided(id));
+            self.tell_attempt(uid, id, PlacementSeen::Decided);
+        }
     }
 
     /// A running attempt ends. What was planned for one that has ended already comes to nothing.
@@ -325,7 +355,10 @@ impl State {
         }
         match node.attempts.get(&id) {
             Some(Attempt::Pending(..)) => return,
-            Some(Attempt::Running { .. }) => return self.tell_attempt(uid, id, PlacementSeen::Active),
+            Some(Attempt::Running { decided, .. }) => {
+                let seen = seen_of(*decided);
+                return self.tell_attempt(uid, id, seen);
+            }
             Some(Attempt::Ended(verdict)) => {
                 let seen = PlacementSeen::Ended(verdict.clone());
                 return self.tell_attempt(uid, id, seen);
@@ -340,6 +373,7 @@ impl State {
         let limits = Limits {
             longest: Duration::from_secs(plan.max_seconds.max(0).unsigned_abs()),
             grace: Duration::from_secs(u64::from(plan.grace_seconds)),
+            lasts: plan.node_count > 1 && plan.processes.iter().any(|process| !process.decides),
         };
         self.plan(course.start, Happening::Starts(uid, id));
         if let Some(node) = self.nodes.get_mut(&uid) {
@@ -366,10 +400,13 @@ impl State {
                 on_stop,
                 limits,
                 stopping,
+                decided,
             }) => {
                 *stopping = true;
                 let grace = limits.grace;
                 let (after, verdict) = match on_stop {
+                    OnStop::Ends(time) if *decided => ((*time).min(grace), Verdict::Exited(0)),
+                    OnStop::Ignores | OnStop::Exits(..) if *decided => (grace, Verdict::Exited(0)),
                     OnStop::Ends(time) => ((*time).min(grace), Verdict::Stopped),
                     OnStop::Ignores => (grace, Verdict::Stopped),
                     OnStop::Exits(time, code) if *time <= grace => (*time, Verdict::Exited(*code)),
@@ -423,7 +460,7 @@ impl State {
             for (id, attempt) in &node.attempts {
                 let seen = match attempt {
                     Attempt::Pending(..) => continue,
-                    Attempt::Running { .. } => PlacementSeen::Active,
+                    Attempt::Running { decided, .. } => seen_of(*decided),
                     Attempt::Ended(verdict) => PlacementSeen::Ended(verdict.clone()),
                 };
                 all.push(Observation::Placement {
@@ -457,6 +494,15 @@ impl State {
                 attempts.map(|(id, _)| (*uid, *id))
             })
             .collect()
+    }
+}
+
+/// What is seen of a running attempt.
+fn seen_of(decided: bool) -> PlacementSeen {
+    if decided {
+        PlacementSeen::Decided
+    } else {
+        PlacementSeen::Active
     }
 }
 

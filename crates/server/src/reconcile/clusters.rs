@@ -189,7 +189,7 @@ impl Round {
         for job in tx.all_jobs_on_nodes()? {
             let running = job.status.phase == trainyard_domain::state::JobPhase::Running;
             let id = job.placement_id();
-            let open = |n: &&PlacedNode| matches!(n.seen, Seen::Nothing | Seen::Active);
+            let open = |n: &&PlacedNode| n.is_open();
             let mut open = job.status.placement.iter().flat_map(|p| &p.nodes).filter(open);
             let told = open.all(|node| known.contains(&(node.uid, id)));
             if running
@@ -210,7 +210,7 @@ impl Round {
         decided: &mut Decided,
     ) -> Result<(), StoreError> {
         for job in tx.jobs_to_stop(cluster)? {
-            let open = |n: &&PlacedNode| matches!(n.seen, Seen::Nothing | Seen::Active);
+            let open = |n: &&PlacedNode| n.is_open();
             let placed = job.status.placement.iter().flat_map(|p| p.nodes.iter());
             let nodes = placed.filter(open).map(|n| n.uid).collect();
             decided.effects.push(Effect::Stop {

@@ -107,7 +107,7 @@ impl Round {
         let Some(node) = node.filter(|node| node.status.placement == Some(id)) else {
             // Nobody waits for it any more: it is stopped if it runs, and forgotten once it is over.
             decided.effects.push(match seen {
-                PlacementSeen::Active => Effect::Stop {
+                PlacementSeen::Active | PlacementSeen::Decided => Effect::Stop {
                     placement: id,
                     nodes: vec![uid],
                 },
@@ -120,6 +120,7 @@ impl Round {
         };
         let seen = match seen {
             PlacementSeen::Active => Seen::Active,
+            PlacementSeen::Decided => Seen::Decided,
             PlacementSeen::Ended(verdict) => Seen::Ended(verdict),
         };
         self.report(tx, &node, id, seen, decided)
