@@ -3,9 +3,6 @@
 
 use axum::http::Method;
 
-/// The api-version of 2018 that is served.
-pub const VERSION: &str = "2018-05-01";
-
 /// One operation of the service.
 pub struct Operation {
     /// Which one.
@@ -27,7 +24,7 @@ pub struct Operation {
 /// Which api-versions an operation has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Versions {
-    /// Those of Microsoft.BatchAI.
+    /// Those of Microsoft.BatchAI, see [`trainyard_wire::ApiVersion`].
     BatchAi,
     /// Those of the resource manager around it: any date is taken, clients send many.
     ResourceManager,

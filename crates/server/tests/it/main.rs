@@ -21,3 +21,4 @@ mod panics;
 mod resources;
 mod scaling;
 mod secrets;
+mod versions;
