@@ -19,6 +19,7 @@ use crate::access;
 use crate::api;
 use crate::arm_error::ApiError;
 use crate::http::{Call, Query, Reply, base_url};
+use crate::openapi;
 use crate::ops::{self, Found, Op, Operation, Parameters, Versions};
 
 /// Path prefix of signed download links; their signature is their right.
@@ -130,6 +131,7 @@ impl App {
             Op::TokensCreate => api::tokens::create(self, call).await,
             Op::TokensRevoke => api::tokens::revoke(self, call).await,
             Op::Stop => api::server::stop(self, &call),
+            Op::OpenApiGet => Ok(Reply::ok(openapi::document())),
             Op::OperationsList => Ok(api::server::operations()),
             Op::SubscriptionsList => Ok(api::subscriptions::list(self)),
             Op::SubscriptionsGet => api::subscriptions::get(&call),

@@ -1,5 +1,5 @@
-//! The operation table: router, `api-version` errors, access checks, audit names, metric labels and the
-//! answer of Operations_List all come from it.
+//! The operation table: router, `api-version` errors, access checks, audit names, metric labels, the
+//! answer of Operations_List and the OpenAPI document all come from it.
 
 use axum::http::Method;
 
@@ -74,6 +74,7 @@ operations! {
     TokensCreate "Tokens_Create" POST "/trainyard/tokens" Own Known "Trainyard/tokens/write";
     TokensRevoke "Tokens_Revoke" DELETE "/trainyard/tokens/{tokenId}" Own Known "Trainyard/tokens/delete";
     Stop "Server_Stop" POST "/trainyard/stop" Own Own "Trainyard/stop/action";
+    OpenApiGet "OpenApi_Get" GET "/trainyard/openapi/2026-12-01-preview.json" Own Known "Trainyard/openapi/read";
 
     OperationsList "Operations_List" GET "/providers/Microsoft.BatchAI/operations" BatchAi Known "Microsoft.BatchAI/operations/read";
     SubscriptionsList "Subscriptions_List" GET "/subscriptions" ResourceManager Known "Microsoft.Resources/subscriptions/read";

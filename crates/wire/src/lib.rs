@@ -6,6 +6,7 @@
 
 mod body;
 pub mod envelope;
+pub mod openapi;
 mod out;
 pub mod resources;
 pub mod time;
