@@ -229,23 +229,22 @@ fn route(
 }
 
 /// The api-version in which a request is answered, if what was asked is served there. The operations around
-/// Microsoft.BatchAI take any date; where they write something that has a version, such as the link to an
-/// operation, it is the one that all clients know.
+/// Microsoft.BatchAI take any date; where they write something that has a version of ours, such as the link to
+/// an operation, and another was asked, it is the one that all clients know.
 fn version(versions: Versions, query: &Query) -> Result<ApiVersion, ApiError> {
-    let around = ApiVersion::V2018_05_01;
-    let asked = match (versions, query.get("api-version")) {
-        (Versions::Own, _) => return Ok(around),
-        (_, None | Some("")) => return Err(ApiError::MissingApiVersion),
-        (_, Some(asked)) => asked,
-    };
-    let served = match versions {
-        Versions::BatchAi => ApiVersion::parse(asked),
-        Versions::ResourceManager => is_dated(asked).then_some(around),
-        Versions::Own => Some(around),
-    };
-    served.ok_or_else(|| ApiError::ApiVersion {
-        asked: trainyard_domain::name::excerpt(asked),
-    })
+    let usual = ApiVersion::V2018_05_01;
+    if versions == Versions::Own {
+        return Ok(usual);
+    }
+    let asked = query.get("api-version").filter(|asked| !asked.is_empty());
+    let asked = asked.ok_or(ApiError::MissingApiVersion)?;
+    match ApiVersion::parse(asked) {
+        Some(version) => Ok(version),
+        None if versions == Versions::ResourceManager && is_dated(asked) => Ok(usual),
+        None => Err(ApiError::ApiVersion {
+            asked: trainyard_domain::name::excerpt(asked),
+        }),
+    }
 }
 
 /// Whether a version begins with a date.

@@ -109,6 +109,23 @@ fn links_carry_the_version_that_was_asked() {
 }
 
 #[test]
+fn around_the_service_any_date_is_taken() {
+    for (asked, linked) in [
+        ("2026-12-01-preview", "2026-12-01-preview"),
+        ("2019-11-01", "2018-05-01"),
+    ] {
+        let house = House::furnished(1);
+        house.engine.state().stubborn = true;
+        house.submit("j");
+        house.pump();
+        let group = format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/rg?api-version={asked}");
+        let link = house.delete(&group).expect(202).header("location").to_owned();
+        assert!(link.ends_with(&format!("?api-version={linked}")), "{link}");
+        house.raw(Method::GET, local(&link), &[], vec![]).expect(202);
+    }
+}
+
+#[test]
 fn an_unknown_version_is_told_which_there_are() {
     let house = House::furnished(0);
     let error = house
