@@ -5,7 +5,7 @@ use trainyard_domain::invalid::Invalid;
 use trainyard_storage::LinkError;
 use trainyard_store::StoreError;
 use trainyard_store::db::{Error as DbError, WriteError};
-use trainyard_wire::{BadBody, BadCode};
+use trainyard_wire::{ApiVersion, BadBody, BadCode};
 
 /// Why a request is refused.
 #[derive(Debug, thiserror::Error)]
@@ -24,8 +24,6 @@ pub enum ApiError {
     ApiVersion {
         /// What was asked.
         asked: String,
-        /// What is served there.
-        served: &'static str,
     },
     /// No such path.
     #[error("there is no such path")]
@@ -240,10 +238,10 @@ impl ApiError {
                 "MissingApiVersionParameter",
                 "The api-version query parameter (?api-version=) is required for all requests.".to_owned(),
             ),
-            ApiError::ApiVersion { asked, served } => shown(
+            ApiError::ApiVersion { asked } => shown(
                 bad,
                 "InvalidApiVersionParameter",
-                format!("The api-version '{asked}' is not served here. Use {served}."),
+                format!("The api-version '{asked}' is not served here. Use {}.", served()),
             ),
             ApiError::NoRoute { path } => {
                 shown(missing, "NotFound", format!("There is nothing at '{path}'. Check the address."))
@@ -350,6 +348,11 @@ impl ApiError {
             ),
         }
     }
+}
+
+/// The api-versions that are served, for people.
+fn served() -> String {
+    ApiVersion::ALL.map(ApiVersion::as_str).join(" or ")
 }
 
 fn target(invalid: &Invalid) -> Option<String> {

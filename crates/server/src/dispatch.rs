@@ -10,6 +10,7 @@ use futures_util::FutureExt;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use percent_encoding::percent_decode_str;
 use tracing::{Instrument, error, info, info_span};
+use trainyard_wire::ApiVersion;
 use trainyard_wire::envelope::{self, ErrorBody};
 use uuid::Uuid;
 
@@ -18,6 +19,7 @@ use crate::access;
 use crate::api;
 use crate::arm_error::ApiError;
 use crate::http::{Call, Query, Reply, base_url};
+use crate::openapi;
 use crate::ops::{self, Found, Op, Operation, Parameters, Versions};
 
 /// Path prefix of signed download links; their signature is their right.
@@ -75,7 +77,7 @@ impl App {
         let query = Query::parse(parts.uri.query().unwrap_or(""));
         let (operation, parameters) = route(&parts.method, path, &segments, &query)?;
         *operation_name = operation.name;
-        check_version(operation.versions, &query)?;
+        let version = version(operation.versions, &query)?;
         let caller = access::admit(self, operation, &parameters, &parts.headers)?;
         self.check_subscription(&parameters)?;
         let body = self.body(body).await?;
@@ -83,6 +85,7 @@ impl App {
         let call = Call {
             id,
             parameters,
+            version,
             query,
             headers: parts.headers,
             body,
@@ -128,6 +131,7 @@ impl App {
             Op::TokensCreate => api::tokens::create(self, call).await,
             Op::TokensRevoke => api::tokens::revoke(self, call).await,
             Op::Stop => api::server::stop(self, &call),
+            Op::OpenApiGet => Ok(Reply::ok(openapi::document())),
             Op::OperationsList => Ok(api::server::operations()),
             Op::SubscriptionsList => Ok(api::subscriptions::list(self)),
             Op::SubscriptionsGet => api::subscriptions::get(&call),
@@ -216,7 +220,7 @@ fn route(
                     path: trainyard_domain::name::excerpt(path),
                 });
             }
-            check_version(Versions::BatchAi, query)?;
+            version(Versions::BatchAi, query)?;
             Err(ApiError::NoType {
                 kind: trainyard_domain::name::excerpt(&kind.join("/")),
             })
@@ -224,28 +228,35 @@ fn route(
     }
 }
 
-fn check_version(versions: Versions, query: &Query) -> Result<(), ApiError> {
-    let asked = match (versions, query.get("api-version")) {
-        (Versions::Own, _) => return Ok(()),
-        (_, None | Some("")) => return Err(ApiError::MissingApiVersion),
-        (_, Some(asked)) => asked,
-    };
-    let dated = asked.len() >= 10
-        && asked.bytes().take(10).enumerate().all(|(i, b)| {
+/// The api-version in which a request is answered, if what was asked is served there. The operations around
+/// Microsoft.BatchAI take any date; where they write something that has a version of ours, such as the link to
+/// an operation, and another was asked, it is the one that all clients know.
+fn version(versions: Versions, query: &Query) -> Result<ApiVersion, ApiError> {
+    let usual = ApiVersion::V2018_05_01;
+    if versions == Versions::Own {
+        return Ok(usual);
+    }
+    let asked = query.get("api-version").filter(|asked| !asked.is_empty());
+    let asked = asked.ok_or(ApiError::MissingApiVersion)?;
+    match ApiVersion::parse(asked) {
+        Some(version) => Ok(version),
+        None if versions == Versions::ResourceManager && is_dated(asked) => Ok(usual),
+        None => Err(ApiError::ApiVersion {
+            asked: trainyard_domain::name::excerpt(asked),
+        }),
+    }
+}
+
+/// Whether a version begins with a date.
+fn is_dated(version: &str) -> bool {
+    version.len() >= 10
+        && version.bytes().take(10).enumerate().all(|(i, b)| {
             if i == 4 || i == 7 {
                 b == b'-'
             } else {
                 b.is_ascii_digit()
             }
-        });
-    match versions {
-        Versions::BatchAi if asked == ops::VERSION => Ok(()),
-        Versions::ResourceManager if dated => Ok(()),
-        _ => Err(ApiError::ApiVersion {
-            asked: trainyard_domain::name::excerpt(asked),
-            served: ops::VERSION,
-        }),
-    }
+        })
 }
 
 /// A problem as an answer; what is our fault goes to the log with its causes.

@@ -12,6 +12,7 @@ mod dispatch;
 mod http;
 mod lro;
 mod metrics;
+pub mod openapi;
 pub mod ops;
 mod ports;
 mod reconcile;

@@ -1,10 +1,7 @@
-//! The operation table: router, `api-version` errors, access checks, audit names, metric labels and the
-//! answer of Operations_List all come from it.
+//! The operation table: router, `api-version` errors, access checks, audit names, metric labels, the
+//! answer of Operations_List and the OpenAPI document all come from it.
 
 use axum::http::Method;
-
-/// The api-version of 2018 that is served.
-pub const VERSION: &str = "2018-05-01";
 
 /// One operation of the service.
 pub struct Operation {
@@ -27,7 +24,7 @@ pub struct Operation {
 /// Which api-versions an operation has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Versions {
-    /// Those of Microsoft.BatchAI.
+    /// Those of Microsoft.BatchAI, see [`trainyard_wire::ApiVersion`].
     BatchAi,
     /// Those of the resource manager around it: any date is taken, clients send many.
     ResourceManager,
@@ -77,6 +74,7 @@ operations! {
     TokensCreate "Tokens_Create" POST "/trainyard/tokens" Own Known "Trainyard/tokens/write";
     TokensRevoke "Tokens_Revoke" DELETE "/trainyard/tokens/{tokenId}" Own Known "Trainyard/tokens/delete";
     Stop "Server_Stop" POST "/trainyard/stop" Own Own "Trainyard/stop/action";
+    OpenApiGet "OpenApi_Get" GET "/trainyard/openapi/2026-12-01-preview.json" Own Known "Trainyard/openapi/read";
 
     OperationsList "Operations_List" GET "/providers/Microsoft.BatchAI/operations" BatchAi Known "Microsoft.BatchAI/operations/read";
     SubscriptionsList "Subscriptions_List" GET "/subscriptions" ResourceManager Known "Microsoft.Resources/subscriptions/read";

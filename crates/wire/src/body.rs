@@ -174,6 +174,15 @@ impl<'a> Object<'a> {
         self.need(name, self.text(name)?)
     }
 
+    /// A yes or no.
+    pub fn flag(&self, name: &str) -> Read<Option<bool>> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(Value::Bool(flag)) => Ok(Some(*flag)),
+            Some(_) => Err(BadBody::wrong_type(self.at(name), "true or false")),
+        }
+    }
+
     /// A whole number between bounds.
     fn number(&self, name: &str, least: i64, most: i64) -> Read<Option<i64>> {
         let number = match self.get(name) {

@@ -7,6 +7,7 @@ use trainyard_domain::name::{Name, Region, SubscriptionId};
 use trainyard_domain::resource_id::GroupPath;
 use uuid::Uuid;
 
+use crate::ApiVersion;
 use crate::body::BadBody;
 use crate::out::Out;
 use crate::time;
@@ -132,7 +133,7 @@ impl OperationUrls {
         subscription: &SubscriptionId,
         region: &Region,
         operation: Uuid,
-        api_version: &str,
+        api_version: ApiVersion,
     ) -> OperationUrls {
         let base = base.trim_end_matches('/');
         let root =
@@ -158,7 +159,7 @@ mod tests {
             &SubscriptionId::new("s-1").unwrap(),
             &Region::new("East US", "location").unwrap(),
             Uuid::nil(),
-            "2018-05-01",
+            ApiVersion::V2018_05_01,
         )
     }
 

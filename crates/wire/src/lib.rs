@@ -6,9 +6,13 @@
 
 mod body;
 pub mod envelope;
+pub mod openapi;
 mod out;
 pub mod resources;
 pub mod time;
 pub mod v2018_05_01;
+pub mod v2026_12_01_preview;
+mod version;
 
 pub use body::{BadBody, BadCode};
+pub use version::ApiVersion;

@@ -6,6 +6,7 @@ use trainyard_domain::name::{Region, SubscriptionId};
 use trainyard_domain::spec::check_tags;
 use trainyard_domain::state::{Group, Provisioning, Tags};
 
+use crate::ApiVersion;
 use crate::body::{BadBody, Object, Read, json};
 use crate::out::Out;
 
@@ -77,7 +78,11 @@ pub struct ResourceType<'a> {
     /// Where it can be made.
     pub locations: &'a [&'a str],
     /// The api-versions that know it, newest first.
-    pub api_versions: &'a [&'a str],
+    pub api_versions: &'a [ApiVersion],
+}
+
+fn versions(versions: &[ApiVersion]) -> Vec<&'static str> {
+    versions.iter().map(|version| version.as_str()).collect()
 }
 
 /// Writes the resource provider of a subscription; it is always registered.
@@ -86,7 +91,7 @@ pub fn provider(subscription: &SubscriptionId, types: &[ResourceType<'_>]) -> Va
         Out::new()
             .with("resourceType", kind.name)
             .with("locations", kind.locations.to_vec())
-            .with("apiVersions", kind.api_versions.to_vec())
+            .with("apiVersions", versions(kind.api_versions))
             .into()
     };
     let types: Vec<Value> = types.iter().map(one).collect();

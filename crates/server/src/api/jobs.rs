@@ -10,7 +10,7 @@ use trainyard_domain::spec::JobSpec;
 use trainyard_domain::state::{Cluster, Experiment, Job, JobEvent, JobStatus, Provisioning};
 use trainyard_sched::Reason;
 use trainyard_store::{Goal, NewJob, Snapshot, Tx};
-use trainyard_wire::v2018_05_01 as wire;
+use trainyard_wire::ApiVersion;
 use uuid::Uuid;
 
 use super::{
@@ -24,8 +24,8 @@ use crate::lro;
 use crate::ops::Access;
 use crate::reconcile;
 
-fn reply(job: &Job) -> Reply {
-    Reply::resource(&job.meta, wire::job(job))
+fn reply(version: ApiVersion, job: &Job) -> Reply {
+    Reply::resource(&job.meta, version.job(job))
 }
 
 pub(super) fn find(s: &Snapshot<'_>, path: &ExperimentPath, name: &Name) -> Result<Job, ApiError> {
@@ -37,7 +37,7 @@ pub(super) fn find(s: &Snapshot<'_>, path: &ExperimentPath, name: &Name) -> Resu
 /// Jobs_Get.
 pub fn get(app: &App, call: &Call) -> Result<Reply, ApiError> {
     let (path, name) = (call.experiment_path()?, call.name("jobName")?);
-    Ok(reply(&app.read(|s| find(s, &path, &name))?))
+    Ok(reply(call.version, &app.read(|s| find(s, &path, &name))?))
 }
 
 /// Jobs_ListByExperiment.
@@ -45,14 +45,17 @@ pub fn list(app: &App, call: &Call) -> Result<Reply, ApiError> {
     let (path, page) = (call.experiment_path()?, call.page()?);
     let found = app.read(|s| Ok(s.jobs(experiment_of(s, &path)?.meta.uid, page)?))?;
     let (found, next) = call.cut(found, |j| j.meta.uid)?;
-    Ok(list_reply(found.iter().map(wire::job).collect(), next))
+    Ok(list_reply(
+        found.iter().map(|job| call.version.job(job)).collect(),
+        next,
+    ))
 }
 
 /// Jobs_Create: the job stands in the line at its commit.
 pub async fn create(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
     let (path, name) = (call.experiment_path()?, call.name("jobName")?);
-    let wish = wire::job_create(&call.body)?;
-    let (now, random) = (app.now(), app.ports.random.uuid());
+    let wish = call.version.job_create(&call.body)?;
+    let (now, random, version) = (app.now(), app.ports.random.uuid(), call.version);
     let made = app.write(move |tx| {
         standing_workspace(tx, &path.group, &path.workspace)?;
         let experiment = experiment_of(tx, &path)?;
@@ -91,7 +94,7 @@ pub async fn create(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
         tx.insert_event(&call.event(now, id_of(&made), None))?;
         Ok(made)
     });
-    Ok(reply(&made.await?))
+    Ok(reply(version, &made.await?))
 }
 
 /// Why a new job waits, until the planner says more.

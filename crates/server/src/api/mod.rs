@@ -21,12 +21,12 @@ use trainyard_domain::name::Name;
 use trainyard_domain::resource_id::GroupPath;
 use trainyard_domain::state::{Experiment, Group, Meta, Provisioning, Workspace};
 use trainyard_store::{Operation, Snapshot, Tx};
+use trainyard_wire::ApiVersion;
 use trainyard_wire::envelope::OperationUrls;
 
 use crate::App;
 use crate::arm_error::{ApiError, Kind};
 use crate::http::{Call, Reply};
-use crate::ops;
 
 impl App {
     fn now(&self) -> Timestamp {
@@ -79,12 +79,14 @@ impl Outcome {
 /// What is needed to link to operations once the call itself is gone.
 struct CallLinks {
     base: String,
+    version: ApiVersion,
 }
 
 impl CallLinks {
     fn of(call: &Call) -> CallLinks {
         CallLinks {
             base: call.base.clone(),
+            version: call.version,
         }
     }
 
@@ -95,7 +97,7 @@ impl CallLinks {
             &operation.subscription,
             &operation.region,
             id,
-            ops::VERSION,
+            self.version,
         )
     }
 

@@ -1,12 +1,12 @@
 //! Subscriptions and the provider's registration, as far as clients need them (clients.md).
 
+use trainyard_wire::ApiVersion;
 use trainyard_wire::resources::{self, ResourceType};
 
 use super::list as list_reply;
 use crate::App;
 use crate::arm_error::ApiError;
 use crate::http::{Call, Reply};
-use crate::ops;
 
 /// What subscriptions are called; their ids tell them apart.
 const DISPLAY_NAME: &str = "Trainyard";
@@ -42,7 +42,7 @@ pub fn provider(call: &Call) -> Result<Reply, ApiError> {
     let types = TYPES.map(|name| ResourceType {
         name,
         locations: &[],
-        api_versions: &[ops::VERSION],
+        api_versions: &ApiVersion::ALL,
     });
     Ok(Reply::ok(resources::provider(&call.subscription()?, &types)))
 }

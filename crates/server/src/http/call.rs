@@ -8,11 +8,12 @@ use trainyard_domain::limits;
 use trainyard_domain::name::{GroupName, Name, Region, SubscriptionId};
 use trainyard_domain::resource_id::GroupPath;
 use trainyard_store::{Event, Page};
+use trainyard_wire::ApiVersion;
 use uuid::Uuid;
 
 use crate::access::Caller;
 use crate::arm_error::ApiError;
-use crate::ops::{self, Operation, Parameters};
+use crate::ops::{Operation, Parameters};
 
 /// How the request came in; an extension of the request, http when absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub struct Call {
     pub id: Uuid,
     /// Named segments of the path.
     pub parameters: Parameters,
+    /// The api-version in which it is answered.
+    pub version: ApiVersion,
     /// The query.
     pub query: Query,
     /// The headers.
@@ -109,7 +112,7 @@ impl Call {
         })
     }
 
-    /// A name of the path. 2018-05-01 takes no dots, though the domain does (api.md section 1).
+    /// A name of the path. The api-versions since 2018-05-01 take no dots, though the domain does (api.md section 1).
     pub fn name(&self, parameter: &str) -> Result<Name, ApiError> {
         let text = self.parameters.get(parameter);
         let name = Name::new(text, parameter)?;
@@ -174,7 +177,7 @@ impl Call {
             path.push('/');
             path.extend(utf8_percent_encode(text, SEGMENT));
         }
-        let mut link = format!("{}{path}?api-version={}", self.base, ops::VERSION);
+        let mut link = format!("{}{path}?api-version={}", self.base, self.version);
         for (name, value) in &self.query.0 {
             let own = ["api-version", SKIP_TOKEN]
                 .iter()

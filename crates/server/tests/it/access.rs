@@ -40,6 +40,12 @@ const TABLE: &[(&str, &str, Need, Where)] = &[
     ("Tokens_Revoke", "/trainyard/tokens/{victim}", Owner, Server),
     ("Server_Stop", "/trainyard/stop", Owner, Server),
     (
+        "OpenApi_Get",
+        "/trainyard/openapi/2026-12-01-preview.json",
+        Token,
+        Server,
+    ),
+    (
         "Operations_List",
         "/providers/Microsoft.BatchAI/operations",
         Token,

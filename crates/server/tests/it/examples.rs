@@ -43,12 +43,25 @@ fn demo(folder: &Path) -> House {
     house
 }
 
-fn example(folder: &Path, name: &str) -> Value {
+/// The names of the examples, in order.
+pub fn names(folder: &Path) -> Vec<String> {
+    let stem = |path: std::path::PathBuf| path.file_stem().unwrap().to_str().unwrap().to_owned();
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|file| stem(file.unwrap().path()))
+        .collect();
+    names.sort();
+    assert!(names.len() >= 29, "{names:?}");
+    names
+}
+
+/// An example.
+pub fn example(folder: &Path, name: &str) -> Value {
     serde_json::from_slice(&fs::read(folder.join(format!("{name}.json"))).unwrap()).unwrap()
 }
 
 /// Method and path of an example, which its file does not say.
-fn call_of(name: &str, parameters: &Value) -> (Method, String) {
+pub fn call_of(name: &str, parameters: &Value) -> (Method, String) {
     let ws = format!("{BASE}/demo_workspace");
     let of = |member: &str| parameters[member].as_str().unwrap_or("").to_owned();
     let experiment = format!("{ws}/experiments/{}", of("experimentName"));
@@ -148,20 +161,7 @@ fn every_example_is_accepted_and_answered_in_its_shape() {
     let Some(folder) = reference("spec/examples/2018-05-01") else {
         return;
     };
-    let mut names: Vec<String> = fs::read_dir(&folder)
-        .unwrap()
-        .map(|f| {
-            f.unwrap()
-                .path()
-                .file_stem()
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .to_owned()
-        })
-        .collect();
-    names.sort();
-    assert!(names.len() >= 29, "{names:?}");
+    let names = names(&folder);
     let mut wrong = BTreeMap::new();
     for name in &names {
         let house = demo(&folder);

@@ -280,6 +280,7 @@ impl House {
     /// A request as it is.
     pub fn raw(&self, method: Method, uri: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
         let what = format!("{method} {uri}");
+        let described = crate::schema::operation(&method, uri);
         let mut request = Request::builder()
             .method(method)
             .uri(uri)
@@ -310,6 +311,10 @@ impl House {
             body,
         };
         answer.check(self.may_fail.get());
+        if let Some(operation) = described {
+            let wrong = crate::schema::wrong_answer(operation, answer.status, &answer.body);
+            assert!(wrong.is_empty(), "{}: {wrong:#?}", answer.what);
+        }
         answer
     }
 

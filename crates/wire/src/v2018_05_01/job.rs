@@ -29,7 +29,8 @@ pub fn job_create(body: &[u8]) -> Result<JobSpec, BadBody> {
     properties(body, read, JobSpec::check)
 }
 
-fn read(properties: &Object<'_>) -> Read<JobSpec> {
+/// Reads the `properties` of a job.
+pub fn read(properties: &Object<'_>) -> Read<JobSpec> {
     let priority = properties.choice("schedulingPriority", &PRIORITIES)?;
     let cluster = plain_cluster_id(properties.need_id("cluster")?)?;
     Ok(JobSpec {

@@ -15,6 +15,7 @@ mod workspace;
 pub use cluster::{cluster, cluster_create, cluster_update};
 pub use experiment::{experiment, experiment_create};
 pub use file_server::{file_server, file_server_create};
+pub(crate) use job::read as read_job;
 pub use job::{job, job_create};
 pub use lists::{
     FileEntry, FileKind, OperationRow, RemoteLogin, UsageRow, files, list, operation_list, remote_login,
@@ -22,15 +23,12 @@ pub use lists::{
 };
 pub use workspace::{WorkspaceCreate, workspace, workspace_create, workspace_update};
 
-/// The text of the version, as in `?api-version=`.
-pub const API_VERSION: &str = "2018-05-01";
-
 use trainyard_domain::spec::Checked;
 
 use crate::body::{Object, Read};
 
 /// Reads `properties` and has the result checked by the rules of the domain.
-fn properties<T>(
+pub(crate) fn properties<T>(
     body: &[u8],
     read: impl FnOnce(&Object<'_>) -> Read<T>,
     check: impl FnOnce(&T) -> Checked,

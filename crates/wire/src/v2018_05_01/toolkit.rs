@@ -158,7 +158,7 @@ pub fn toolkit_out(toolkit: &Toolkit) -> Out {
             script_out(&s.script).maybe("processCount", s.process_count)
         }
         Toolkit::Custom(command) => Out::new().maybe("commandLine", command.as_deref()),
-        // That it runs on every node is shown by our own api-version only.
+        // That it runs on every node is told by our own api-version only (v2026_12_01_preview/job.rs).
         Toolkit::CustomPerNode(command) => Out::new().with("commandLine", command.as_str()),
         Toolkit::CustomMpi(s) => Out::new()
             .with("commandLine", s.command_line.as_str())

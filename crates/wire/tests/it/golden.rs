@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use trainyard_domain::name::SubscriptionId;
 use trainyard_domain::state::{BatchAiError, JobPhase};
+use trainyard_wire::ApiVersion;
 use trainyard_wire::resources;
 use trainyard_wire::v2018_05_01 as wire;
 
@@ -174,7 +175,7 @@ fn groups_subscriptions_and_the_provider() {
     let kind = resources::ResourceType {
         name: "workspaces",
         locations: &["eastus"],
-        api_versions: &["2018-05-01"],
+        api_versions: &[ApiVersion::V2018_05_01],
     };
     same(
         &resources::provider(&subscription, &[kind]),

@@ -7,6 +7,7 @@ mod build;
 mod examples;
 mod golden;
 mod mangled;
+mod preview;
 mod recipes;
 mod reference;
 mod samples;
