@@ -39,7 +39,7 @@ def outputs(yard, job):
 def run_well(yard, name, **more):
     job = yard.run(name, **more)
     said = outputs(yard, name)
-    assert job.execution_state == "succeeded", (codes(job), said)
+    assert job.execution_state == "succeeded", f"{codes(job)} {said}"
     return said
 
 
@@ -106,11 +106,14 @@ def launchers(tmp_path):
 
     def of(kind):
         if kind == "Open MPI":
-            (tmp_path / "mpirun").symlink_to(which("mpirun.openmpi", "openmpi-bin"))
-            return variables(PATH=f"{tmp_path}:/usr/bin:/bin"), f"Open MPI v{version('mpirun.openmpi')}"
+            chosen(tmp_path, which("mpirun.openmpi", "openmpi-bin"))
+            library = next(Path("/usr/lib").glob("*/libmpi.so.40"))
+            return variables(
+                PATH=f"{tmp_path}:/usr/bin:/bin", MPI4PY_LIBMPI=str(library)
+            ), f"Open MPI v{version('mpirun.openmpi')}"
         if kind == "MPICH":
-            (tmp_path / "mpirun").symlink_to(which("mpirun.mpich", "mpich"))
-            library = next(iter(Path("/usr/lib").glob("*/libmpich.so.12")))
+            chosen(tmp_path, which("mpirun.mpich", "mpich"))
+            library = next(Path("/usr/lib").glob("*/libmpich.so.12"))
             (tmp_path / "libmpi.so.12").symlink_to(library)
             return variables(
                 PATH=f"{tmp_path}:/usr/bin:/bin",
@@ -126,6 +129,13 @@ def launchers(tmp_path):
         ), "Intel(R) MPI"
 
     return of
+
+
+def chosen(folder, launcher):
+    """Makes a launcher the `mpirun` of a folder. It finds its own helpers by its path, so a link would not do."""
+    script = folder / "mpirun"
+    script.write_text(f'#!/bin/sh\nexec {launcher} "$@"\n')
+    script.chmod(0o755)
 
 
 def version(program):
@@ -228,7 +238,7 @@ def test_without_a_launcher_the_job_says_what_is_missing(yard, tmp_path):
 # --- PyTorch
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def torch():
     has = subprocess.run([SYSTEM_PYTHON, "-c", "import torch"], capture_output=True, check=False)
     if has.returncode != 0:
@@ -266,3 +276,47 @@ def test_pytorch_finds_its_world_in_the_environment(yard, payload, torch):
     )
     said = run_well(yard, "env-ddp", nodes=2, py_torch_settings=settings)
     check_training([said["stdout-0.txt"], said["stdout-1.txt"]])
+
+
+# --- modern launchers, by our own api-version
+
+OWN_VERSION = "2026-12-01-preview"
+
+
+def run_on_every_node(yard, name, command, nodes=2):
+    """A job whose command runs on every node."""
+    properties = {
+        "cluster": {"id": yard.get_cluster(yard.cluster).id},
+        "nodeCount": nodes,
+        "stdOutErrPathPrefix": ROOT,
+        "customToolkitSettings": {"commandLine": command, "perNode": True},
+        "constraints": {"maxWallClockTime": "PT5M"},
+    }
+    path = f"{yard.group_path}/providers/Microsoft.BatchAI/workspaces/{yard.workspace}/experiments/{yard.experiment}"
+    made = yard.server.call(
+        "PUT", f"{path}/jobs/{name}", version=OWN_VERSION, json={"properties": properties}
+    )
+    assert made.status_code == 200, made.text
+    job = yard.wait_job(name)
+    said = outputs(yard, name)
+    assert job.execution_state == "succeeded", f"{codes(job)} {said}"
+    return said
+
+
+@pytest.mark.parametrize("nodes", [1, 2])
+def test_a_command_runs_on_every_node_and_knows_which(yard, nodes):
+    command = 'echo "$NODE_RANK of $NNODES at $MASTER_ADDR:$MASTER_PORT, ${RANK-no rank}"'
+    said = run_on_every_node(yard, f"each-of-{nodes}", command, nodes)
+    lines = [said[f"stdout-{index}.txt"].split() for index in range(nodes)]
+    assert [line[0] for line in lines] == [str(index) for index in range(nodes)]
+    assert {line[2] for line in lines} == {str(nodes)}
+    assert len({line[4] for line in lines}) == 1 and all(line[5:] == ["no", "rank"] for line in lines)
+
+
+def test_torchrun_trains_on_two_nodes(yard, payload, torch):
+    launcher = f"{SYSTEM_PYTHON} -m torch.distributed.run --nnodes $NNODES --node_rank $NODE_RANK"
+    meeting = "--master_addr $MASTER_ADDR --master_port $MASTER_PORT"
+    # PyTorch 1.13 on Python 3.11 does not take its own default of no --tee; what workers say is prefixed by it.
+    command = f"{launcher} {meeting} --tee 3 {payload('data_parallel.py')}"
+    said = run_on_every_node(yard, "torchrun", command)
+    check_training([said[f"stdout-{node}.txt"].replace("[default0]:", "") for node in range(2)])

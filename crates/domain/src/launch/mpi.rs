@@ -61,8 +61,10 @@ pub(super) fn processes(site: &Site<'_>, mpi: &Mpi) -> Vec<Process> {
 
 /// What makes any `mpirun` reach the nodes of its job, the user's own call of it too. A user's variables win.
 ///
-/// Nodes that share a machine and its loopback interface must be told to use that, and not to fight for cores.
-pub(super) fn environment(paths: &NodePaths) -> Variables {
+/// Nodes that share a machine and its loopback interface must be told to use that, and not to fight for cores. What
+/// Open MPI keeps in files goes to the job's directory `job_temp`: in `/tmp` jobs that end there race with jobs that
+/// begin.
+pub(super) fn environment(paths: &NodePaths, job_temp: &str) -> Variables {
     let shell = paths.remote_shell.as_str();
     let mut all = vec![
         ("HYDRA_LAUNCHER", "rsh"),
@@ -71,10 +73,12 @@ pub(super) fn environment(paths: &NodePaths) -> Variables {
         ("I_MPI_HYDRA_BOOTSTRAP_EXEC", shell),
         ("OMPI_ALLOW_RUN_AS_ROOT", "1"),
         ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"),
+        ("OMPI_MCA_orte_tmpdir_base", job_temp),
         ("OMPI_MCA_plm_rsh_agent", shell),
         ("PRTE_ALLOW_RUN_AS_ROOT", "1"),
         ("PRTE_ALLOW_RUN_AS_ROOT_CONFIRM", "1"),
         ("PRTE_MCA_plm_ssh_agent", shell),
+        ("PRTE_MCA_prte_tmpdir_base", job_temp),
     ];
     if paths.one_machine {
         all.extend([

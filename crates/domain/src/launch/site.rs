@@ -45,11 +45,11 @@ impl<'a> Site<'a> {
     /// The job on the node with this index.
     pub fn new(job: &'a JobLaunch<'a>, index: u32, node: &'a PlacedNode) -> Site<'a> {
         let paths = (job.paths)(node.uid);
-        let defaults = mpi::environment(&paths);
         let job_temp = join(
             &paths.jobs_root,
             &format!("{}/{}/{}", job.workspace, job.experiment, job.job),
         );
+        let defaults = mpi::environment(&paths, &job_temp);
         let job_mounts = join(&job_temp, "mounts");
         let shared = Mount {
             source: join(&paths.shared_root, &job.placement.to_string()),
