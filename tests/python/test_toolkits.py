@@ -316,7 +316,7 @@ def test_a_command_runs_on_every_node_and_knows_which(yard, nodes):
 def test_torchrun_trains_on_two_nodes(yard, payload, torch):
     launcher = f"{SYSTEM_PYTHON} -m torch.distributed.run --nnodes $NNODES --node_rank $NODE_RANK"
     meeting = "--master_addr $MASTER_ADDR --master_port $MASTER_PORT"
-    # PyTorch 1.13 on Python 3.11 does not take its own default of no --tee; what workers say is prefixed by it.
-    command = f"{launcher} {meeting} --tee 3 {payload('data_parallel.py')}"
+    # PyTorch 1.13 on Python 3.11 takes neither of its own defaults; what workers say is prefixed by --tee.
+    command = f"{launcher} {meeting} --redirects 1 --tee 1 {payload('data_parallel.py')}"
     said = run_on_every_node(yard, "torchrun", command)
     check_training([said[f"stdout-{node}.txt"].replace("[default0]:", "") for node in range(2)])
