@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from azure.mgmt.batchai import models
 from conftest import leave_out
+from launchers import launcher, variables
 from yards import ROOT, codes
 
 PAYLOADS = Path(__file__).parent / "payloads"
@@ -25,10 +26,6 @@ def payload(yard):
         return f"{ROOT}/payloads/{name}"
 
     return put
-
-
-def variables(**named):
-    return [models.EnvironmentVariable(name=name, value=value) for name, value in named.items()]
 
 
 def outputs(yard, job):
@@ -97,56 +94,9 @@ def run_sum(payload, *arguments):
     return " ".join([sys.executable, payload("mpi_sum.py"), *arguments])
 
 
-@pytest.fixture
-def launchers(tmp_path):
-    """What it takes to run each MPI: variables for the job, and what the library calls itself."""
-
-    def which(name, package):
-        return shutil.which(name) or leave_out(f"{name} is not here (install it: apt-get install {package})")
-
-    def of(kind):
-        if kind == "Open MPI":
-            chosen(tmp_path, which("mpirun.openmpi", "openmpi-bin"))
-            library = next(Path("/usr/lib").glob("*/libmpi.so.40"))
-            return variables(
-                PATH=f"{tmp_path}:/usr/bin:/bin", MPI4PY_LIBMPI=str(library)
-            ), f"Open MPI v{version('mpirun.openmpi')}"
-        if kind == "MPICH":
-            chosen(tmp_path, which("mpirun.mpich", "mpich"))
-            library = next(Path("/usr/lib").glob("*/libmpich.so.12"))
-            (tmp_path / "libmpi.so.12").symlink_to(library)
-            return variables(
-                PATH=f"{tmp_path}:/usr/bin:/bin",
-                LD_LIBRARY_PATH=str(tmp_path),
-                MPI4PY_LIBMPI=str(tmp_path / "libmpi.so.12"),
-            ), f"MPICH Version:\t{version('mpirun.mpich')}"
-        root = Path(sys.executable).parent.parent
-        return variables(
-            PATH=f"{root}/bin:/usr/bin:/bin",
-            LD_LIBRARY_PATH=f"{root}/lib",
-            I_MPI_ROOT=str(root),
-            MPI4PY_LIBMPI=str(root / "lib/libmpi.so.12"),
-        ), "Intel(R) MPI"
-
-    return of
-
-
-def chosen(folder, launcher):
-    """Makes a launcher the `mpirun` of a folder. It finds its own helpers by its path, so a link would not do."""
-    script = folder / "mpirun"
-    script.write_text(f'#!/bin/sh\nexec {launcher} "$@"\n')
-    script.chmod(0o755)
-
-
-def version(program):
-    """The version that a launcher says first."""
-    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
-    return next(word for word in said.split() if word[0].isdigit())
-
-
 @pytest.mark.parametrize("kind", ["Open MPI", "MPICH", "Intel MPI"])
-def test_an_mpi_job_runs_its_ranks_on_their_nodes(yard, payload, launchers, fact, kind):
-    environment, library = launchers(kind)
+def test_an_mpi_job_runs_its_ranks_on_their_nodes(yard, payload, tmp_path, fact, kind):
+    environment, library = launcher(kind, tmp_path)
     name = f"mpi-{kind.split()[0].lower()}"
     begun = time.monotonic()
     said = run_well(
@@ -161,8 +111,8 @@ def test_an_mpi_job_runs_its_ranks_on_their_nodes(yard, payload, launchers, fact
     check_three_ranks(said["stdout.txt"], library)
 
 
-def test_the_exit_code_of_a_rank_is_that_of_the_job(yard, payload, launchers):
-    environment, _ = launchers("Open MPI")
+def test_the_exit_code_of_a_rank_is_that_of_the_job(yard, payload, tmp_path):
+    environment, _ = launcher("Open MPI", tmp_path)
     job = yard.run(
         "mpi-fails",
         nodes=2,
@@ -172,8 +122,8 @@ def test_the_exit_code_of_a_rank_is_that_of_the_job(yard, payload, launchers):
     assert (job.execution_info.exit_code, codes(job)) == (9, ["JobFailed"])
 
 
-def test_horovod_and_chainer_scripts_run_by_mpi(yard, payload, launchers):
-    environment, library = launchers("Open MPI")
+def test_horovod_and_chainer_scripts_run_by_mpi(yard, payload, tmp_path):
+    environment, library = launcher("Open MPI", tmp_path)
     for kind, member in ((models.HorovodSettings, "horovod_settings"), (models.ChainerSettings, "chainer_settings")):
         settings = kind(
             python_script_file_path=payload("mpi_sum.py"), python_interpreter_path=sys.executable, process_count=3
@@ -188,8 +138,8 @@ def test_horovod_and_chainer_scripts_run_by_mpi(yard, payload, launchers):
         check_three_ranks(said["stdout.txt"], library)
 
 
-def test_pytorch_ranks_of_mpi_know_their_index(yard, launchers):
-    environment, _ = launchers("Open MPI")
+def test_pytorch_ranks_of_mpi_know_their_index(yard, tmp_path):
+    environment, _ = launcher("Open MPI", tmp_path)
     (yard.share / "index.py").write_text('import os, sys; print("index", sys.argv[1], os.environ["AZ_BATCHAI_TASK_INDEX"])')
     settings = models.PyTorchSettings(
         python_script_file_path=f"{ROOT}/index.py",
@@ -203,9 +153,9 @@ def test_pytorch_ranks_of_mpi_know_their_index(yard, launchers):
 
 
 @pytest.mark.parametrize("nodes", [1, 2])
-def test_a_users_own_call_of_mpirun_reaches_all_nodes(yard, payload, launchers, nodes):
+def test_a_users_own_call_of_mpirun_reaches_all_nodes(yard, payload, tmp_path, nodes):
     """As the recipes before the toolkits wrote it."""
-    environment, _ = launchers("Open MPI")
+    environment, _ = launcher("Open MPI", tmp_path)
     command = (
         "mpirun -mca btl_tcp_if_exclude docker0,lo --allow-run-as-root --hostfile $AZ_BATCHAI_MPI_HOST_FILE "
         + run_sum(payload)
@@ -215,8 +165,8 @@ def test_a_users_own_call_of_mpirun_reaches_all_nodes(yard, payload, launchers, 
     assert len(ranks) == nodes and len({node for _, _, node, _, _ in ranks}) == nodes
 
 
-def test_a_users_own_call_of_mpich_takes_the_host_list(yard, payload, launchers):
-    environment, _ = launchers("MPICH")
+def test_a_users_own_call_of_mpich_takes_the_host_list(yard, payload, tmp_path):
+    environment, _ = launcher("MPICH", tmp_path)
     command = "mpirun -n 2 -ppn 1 -hosts $AZ_BATCH_HOST_LIST " + run_sum(payload)
     said = run_well(yard, "host-list", command=command, nodes=2, environment_variables=environment)
     _, ranks = told(said["stdout.txt"])
