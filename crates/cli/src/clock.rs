@@ -14,6 +14,12 @@ pub fn stamp() -> String {
     jiff::Timestamp::now().strftime("%Y%m%d%H%M%S%3f").to_string()
 }
 
+/// Nanoseconds since the epoch, as other processes of this machine tell them.
+#[expect(clippy::disallowed_methods, reason = "the commands' one wall clock")]
+pub fn nanoseconds() -> i128 {
+    jiff::Timestamp::now().as_nanosecond()
+}
+
 /// 32 random hexadecimal digits.
 ///
 /// # Errors

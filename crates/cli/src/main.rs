@@ -25,7 +25,7 @@ use config::layers::{ConfigError, Surroundings};
 /// 0: done. 1: it failed. 2: it was asked wrongly (clap's own code too), configuration included.
 fn main() -> ExitCode {
     match commands::run(Arguments::parse(), surroundings()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             say!("trainyard: {error:#}");
             ExitCode::from(if error.is::<ConfigError>() { 2 } else { 1 })

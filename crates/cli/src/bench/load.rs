@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use trainyard_client::{Client, ClusterPath, ExperimentPath, State, WorkspacePath};
+use trainyard_client::{Client, ClusterPath, ExperimentPath, JobPath, State, WorkspacePath};
 
 use super::Load;
 use super::report::Rates;
@@ -20,8 +20,19 @@ const NODES_PATIENCE: Duration = Duration::from_secs(120);
 /// How long a job may take from its turn in line: far more than any does.
 const JOB_PATIENCE: Duration = Duration::from_secs(600);
 
-/// Makes a workspace of its own, measures both parts, removes all of it.
+/// Measures both parts in a workspace of its own.
 pub async fn measure(load: Load, client: Client) -> anyhow::Result<Rates> {
+    in_own_workspace(client, async |client, workspace| {
+        both_parts(load, client, workspace).await
+    })
+    .await
+}
+
+/// Makes a resource group with a workspace, does something there, removes all of it.
+pub async fn in_own_workspace<T>(
+    client: Client,
+    work: impl AsyncFnOnce(&Arc<Client>, &WorkspacePath) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     let client = Arc::new(client);
     let subscriptions = client
         .subscriptions()
@@ -38,23 +49,24 @@ pub async fn measure(load: Load, client: Client) -> anyhow::Result<Rates> {
         workspace: "bench".into(),
     };
     client.put_group(&workspace, LOCATION).await?;
-    let outcome = both_parts(load, &client, &workspace).await;
+    let outcome = match client.put_workspace(&workspace, LOCATION).await {
+        Ok(()) => work(&client, &workspace).await,
+        Err(error) => Err(error.into()),
+    };
     let removed = client
         .delete_group(&workspace)
         .await
         .context("what was made cannot be removed");
-    let rates = outcome?;
+    let done = outcome?;
     removed?;
-    Ok(rates)
+    Ok(done)
 }
 
 async fn both_parts(load: Load, client: &Arc<Client>, workspace: &WorkspacePath) -> anyhow::Result<Rates> {
-    client.put_workspace(workspace, LOCATION).await?;
     let (empty, full) = (workspace.cluster("empty"), workspace.cluster("full"));
     client.put_cluster(&empty, &cluster_body(0)).await?;
     client.put_cluster(&full, &cluster_body(load.nodes)).await?;
-    let ready = tokio::time::timeout(NODES_PATIENCE, nodes_ready(client, &full, load.nodes)).await;
-    ready.with_context(|| format!("{} nodes are not ready in time", load.nodes))??;
+    await_nodes(client, &full, load.nodes).await?;
     let (puts, runs) = (workspace.experiment("puts"), workspace.experiment("runs"));
     client.put_experiment(&puts).await?;
     client.put_experiment(&runs).await?;
@@ -75,6 +87,12 @@ async fn both_parts(load: Load, client: &Arc<Client>, workspace: &WorkspacePath)
         runs_per_second: run_rate,
         failed,
     })
+}
+
+/// Waits until a cluster has so many idle nodes.
+pub async fn await_nodes(client: &Client, cluster: &ClusterPath, nodes: u32) -> anyhow::Result<()> {
+    let ready = tokio::time::timeout(NODES_PATIENCE, nodes_ready(client, cluster, nodes)).await;
+    ready.with_context(|| format!("{nodes} nodes are not ready in time"))?
 }
 
 async fn nodes_ready(client: &Client, cluster: &ClusterPath, nodes: u32) -> anyhow::Result<()> {
@@ -117,23 +135,27 @@ async fn submit(
 async fn await_ends(load: Load, client: &Client, experiment: &ExperimentPath) -> anyhow::Result<u32> {
     let mut failed = 0;
     for index in 0..load.jobs {
-        let path = experiment.job(&job_name(index));
-        let end = async {
-            loop {
-                let state = client.get_job(&path).await?.state;
-                if state.is_final() {
-                    return anyhow::Ok(state);
-                }
-                tokio::time::sleep(LOOK).await;
-            }
-        };
-        let end = tokio::time::timeout(JOB_PATIENCE, end).await;
-        let state = end
-            .with_context(|| format!("job {} has not ended in time", path.job))
-            .flatten()?;
+        let state = await_end(client, &experiment.job(&job_name(index))).await?;
         failed += u32::from(state != State::Succeeded);
     }
     Ok(failed)
+}
+
+/// Waits for a job's end; its last state.
+pub async fn await_end(client: &Client, path: &JobPath) -> anyhow::Result<State> {
+    let end = async {
+        loop {
+            let state = client.get_job(path).await?.state;
+            if state.is_final() {
+                return anyhow::Ok(state);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    tokio::time::timeout(JOB_PATIENCE, end)
+        .await
+        .with_context(|| format!("job {} has not ended in time", path.job))
+        .flatten()
 }
 
 /// Does one thing for each job, as many at a time as there are connections, in order.
@@ -163,7 +185,8 @@ fn job_name(index: u32) -> String {
     format!("job-{index:06}")
 }
 
-fn cluster_body(nodes: u32) -> Value {
+/// A cluster of so many nodes.
+pub fn cluster_body(nodes: u32) -> Value {
     json!({
         "vmSize": "STANDARD_D1",
         "scaleSettings": {"manual": {"targetNodeCount": nodes}},

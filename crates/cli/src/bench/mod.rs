@@ -1,7 +1,8 @@
-//! `trainyard bench submit`: a server's figures beside those of a bare loop on the same machine.
+//! `trainyard bench`: a server's figures beside bare ones of the same run on the same machine.
 
 mod bare;
 mod child;
+mod gang;
 mod load;
 mod report;
 #[cfg(test)]
@@ -10,8 +11,9 @@ mod tests;
 use trainyard_client::{Client, Endpoint};
 
 use child::Own;
+pub use gang::GangReport;
+use report::Bare;
 pub use report::Report;
-use report::{Bare, Rates};
 
 /// How much to do.
 #[derive(Debug, Clone, Copy)]
@@ -44,32 +46,38 @@ pub enum Target {
 /// When the server cannot be started or a call fails. Failed jobs are counted, not errors.
 pub async fn run(load: Load, target: Target) -> anyhow::Result<Report> {
     let before = bare(load).await?;
-    let rates = match target {
-        Target::Server { url, token } => server(load, &url, &token).await?,
-        Target::Own => own(load).await?,
-    };
+    let rates = on(target, async |client| load::measure(load, client).await).await?;
     let after = bare(load).await?;
     Ok(Report::new(load, rates, [before, after]))
 }
 
-async fn own(load: Load) -> anyhow::Result<Rates> {
+/// Measures how soon a gang of so many nodes runs, `rounds` times, each time beside bare starts.
+///
+/// # Errors
+/// As of [`run`].
+pub async fn gang(nodes: u32, rounds: u32, target: Target) -> anyhow::Result<GangReport> {
+    on(target, async |client| gang::measure(nodes, rounds, client).await).await
+}
+
+/// Does something with a client of the server that is measured.
+async fn on<T>(target: Target, work: impl AsyncFnOnce(Client) -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let client = |url: &str, token: &str| anyhow::Ok(Client::new(Endpoint::from_url(url)?, token)?);
+    if let Target::Server { url, token } = target {
+        return work(client(&url, &token)?).await;
+    }
     let own = Own::start().await?;
     let measured = async {
         let (url, token) = own.access()?;
-        server(load, &url, &token).await
+        work(client(&url, &token)?).await
     };
     let outcome = tokio::select! {
         outcome = measured => outcome,
         _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
     };
     let ended = own.end().await;
-    let rates = outcome?;
+    let done = outcome?;
     ended?;
-    Ok(rates)
-}
-
-async fn server(load: Load, url: &str, token: &str) -> anyhow::Result<Rates> {
-    load::measure(load, Client::new(Endpoint::from_url(url)?, token)?).await
+    Ok(done)
 }
 
 async fn bare(load: Load) -> anyhow::Result<Bare> {

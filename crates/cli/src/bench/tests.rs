@@ -1,5 +1,6 @@
 //! Figures.
 
+use super::report::Rates;
 use super::*;
 
 #[test]

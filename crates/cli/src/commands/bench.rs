@@ -1,11 +1,13 @@
 //! `trainyard bench`.
 
+use std::fmt::Display;
 use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
+use serde::Serialize;
 
-use crate::bench::{self, Load, Report, Target};
+use crate::bench::{self, Load, Target};
 use crate::out;
 
 /// Measurements on this machine.
@@ -13,6 +15,8 @@ use crate::out;
 pub enum Bench {
     /// How many jobs are taken in, and run, a second, beside a bare loop of the shell.
     Submit(Submit),
+    /// How soon all ranks of a job of many nodes run, beside as many bare starts of the shell.
+    Gang(Gang),
 }
 
 #[derive(Debug, Args)]
@@ -26,6 +30,24 @@ pub struct Submit {
     /// Nodes that run jobs.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
     nodes: u32,
+    #[command(flatten)]
+    server: Server,
+}
+
+#[derive(Debug, Args)]
+pub struct Gang {
+    /// Nodes of the job.
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=64))]
+    nodes: u32,
+    /// Jobs, one after the other.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: u32,
+    #[command(flatten)]
+    server: Server,
+}
+
+#[derive(Debug, Args)]
+struct Server {
     /// Measure this server [default: one started for the measurement, on a temporary folder].
     #[arg(long, requires = "access")]
     url: Option<String>,
@@ -49,23 +71,42 @@ struct Access {
 
 impl Bench {
     pub async fn run(self) -> anyhow::Result<()> {
-        let Self::Submit(command) = self;
-        let load = Load {
-            jobs: command.jobs,
-            connections: command.connections,
-            nodes: command.nodes,
-        };
-        let json = command.json;
-        let report: Report = bench::run(load, command.target()?).await?;
-        if json {
-            out::print(serde_json::to_string_pretty(&report)? + "\n")
-        } else {
-            out::print(report)
+        match self {
+            Self::Submit(Submit {
+                jobs,
+                connections,
+                nodes,
+                server,
+            }) => {
+                let load = Load {
+                    jobs,
+                    connections,
+                    nodes,
+                };
+                let json = server.json;
+                print(bench::run(load, server.target()?).await?, json)
+            }
+            Self::Gang(Gang {
+                nodes,
+                rounds,
+                server,
+            }) => {
+                let json = server.json;
+                print(bench::gang(nodes, rounds, server.target()?).await?, json)
+            }
         }
     }
 }
 
-impl Submit {
+fn print(report: impl Display + Serialize, json: bool) -> anyhow::Result<()> {
+    if json {
+        out::print(serde_json::to_string_pretty(&report)? + "\n")
+    } else {
+        out::print(report)
+    }
+}
+
+impl Server {
     fn target(self) -> anyhow::Result<Target> {
         let Some(url) = self.url else {
             return Ok(Target::Own);

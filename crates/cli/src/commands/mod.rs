@@ -10,6 +10,8 @@ mod serve;
 mod stop;
 mod token;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 use crate::config::layers::Surroundings;
@@ -55,15 +57,15 @@ enum Command {
     Bench(bench::Bench),
 }
 
-/// Does what was asked.
+/// Does what was asked; the exit code.
 ///
 /// # Errors
 /// Anything that went wrong, with the next step where there is one.
-pub fn run(arguments: Arguments, surroundings: Surroundings) -> anyhow::Result<()> {
-    match arguments.command {
+pub fn run(arguments: Arguments, surroundings: Surroundings) -> anyhow::Result<ExitCode> {
+    let done = match arguments.command {
+        Command::Remote(command) => return Ok(command.run(&surroundings)),
         // A node is small: it has its own way of running.
         Command::Node(command) => command.run(),
-        Command::Remote(command) => command.run(&surroundings),
         Command::Backup(command) => command.run(&surroundings),
         Command::Restore(command) => command.run(&surroundings),
         Command::Configuration => out::print(crate::config::docs::page()),
@@ -72,7 +74,8 @@ pub fn run(arguments: Arguments, surroundings: Surroundings) -> anyhow::Result<(
         Command::Token(command) => wait(command.run(&surroundings)),
         Command::Stop(command) => wait(command.run(&surroundings)),
         Command::Bench(command) => wait(command.run()),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 fn wait(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {

@@ -1,6 +1,7 @@
 //! `trainyard remote`: what MPI launchers call in the place of ssh.
 
 use std::ffi::{OsStr, OsString};
+use std::process::ExitCode;
 
 use clap::Args;
 
@@ -16,8 +17,8 @@ pub struct Remote {
 }
 
 impl Remote {
-    /// Ends this process with the command's exit code, or with 255 as ssh does when it cannot be run.
-    pub fn run(self, surroundings: &Surroundings) -> anyhow::Result<()> {
+    /// The command's exit code, or 255 as of ssh when it cannot be run.
+    pub fn run(self, surroundings: &Surroundings) -> ExitCode {
         let mut variables = surroundings.variables.iter();
         let shared = variables.find(|(name, _)| name.as_os_str() == "AZ_BATCHAI_SHARED_JOB_TEMP");
         let shared: Option<&OsStr> = shared.map(|(_, value)| value.as_os_str());
@@ -25,6 +26,7 @@ impl Remote {
             say!("trainyard remote: {:#}", anyhow::Error::from(error));
             255
         });
-        std::process::exit(code)
+        // Exit codes are bytes; so a shell shows one that is not, too.
+        ExitCode::from(code.to_le_bytes()[0])
     }
 }

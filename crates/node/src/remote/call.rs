@@ -76,7 +76,7 @@ pub fn call(arguments: &[OsString], shared: Option<&OsStr>) -> Result<i32, CallE
     if bytes > LONGEST {
         return Err(CallError::TooLong { bytes });
     }
-    let socket = reach(&node, shared)?;
+    let socket = poll_for(&node, shared)?;
     let failed = |source: Errno| CallError::System {
         node: node.clone(),
         source: source.into(),
@@ -109,7 +109,11 @@ fn read(arguments: &[OsString]) -> Option<(String, OsString)> {
 }
 
 /// The node's socket, once it is there: nodes of a job begin at about the same time, not at the very same.
-fn reach(node: &str, shared: &Path) -> Result<OwnedFd, CallError> {
+#[expect(
+    clippy::disallowed_methods,
+    reason = "nobody says when another machine's node has made its socket; bounded by PATIENCE"
+)]
+fn poll_for(node: &str, shared: &Path) -> Result<OwnedFd, CallError> {
     let missing = || CallError::NoNode {
         asked: node.to_owned(),
         nodes: nodes(shared).join(", "),
