@@ -127,6 +127,7 @@ impl App {
             Op::TokensList => api::tokens::list(self, &call),
             Op::TokensCreate => api::tokens::create(self, call).await,
             Op::TokensRevoke => api::tokens::revoke(self, call).await,
+            Op::NodesPreempt => api::nodes::preempt(self, call).await,
             Op::Stop => api::server::stop(self, &call),
             Op::OperationsList => Ok(api::server::operations()),
             Op::SubscriptionsList => Ok(api::subscriptions::list(self)),

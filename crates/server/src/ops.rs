@@ -76,6 +76,7 @@ operations! {
     TokensList "Tokens_List" GET "/trainyard/tokens" Own Known "Trainyard/tokens/read";
     TokensCreate "Tokens_Create" POST "/trainyard/tokens" Own Known "Trainyard/tokens/write";
     TokensRevoke "Tokens_Revoke" DELETE "/trainyard/tokens/{tokenId}" Own Known "Trainyard/tokens/delete";
+    NodesPreempt "Nodes_Preempt" POST "/trainyard/nodes/{nodeId}/preempt" Own Known "Trainyard/nodes/preempt/action";
     Stop "Server_Stop" POST "/trainyard/stop" Own Own "Trainyard/stop/action";
 
     OperationsList "Operations_List" GET "/providers/Microsoft.BatchAI/operations" BatchAi Known "Microsoft.BatchAI/operations/read";

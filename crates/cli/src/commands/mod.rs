@@ -32,8 +32,7 @@ enum Command {
     Serve(serve::Serve),
     /// Run the server and show it at work with one job on two nodes.
     Quickstart(quickstart::Quickstart),
-    /// Run one node; the server starts it.
-    #[command(hide = true)]
+    /// Take a node away.
     Node(node::Node),
     /// Make, list and revoke tokens.
     #[command(subcommand)]
@@ -58,7 +57,10 @@ enum Command {
 pub fn run(arguments: Arguments, surroundings: Surroundings) -> anyhow::Result<()> {
     match arguments.command {
         // A node is small: it has its own way of running.
-        Command::Node(command) => command.run(),
+        Command::Node(node::Node {
+            folder: Some(folder), ..
+        }) => crate::serve::node(&folder),
+        Command::Node(command) => wait(command.run(&surroundings)),
         Command::Backup(command) => command.run(&surroundings),
         Command::Restore(command) => command.run(&surroundings),
         Command::Configuration => out::print(crate::config::docs::page()),
@@ -95,6 +97,7 @@ mod tests {
             "stop --nodes",
             "bench submit --jobs 5 --json",
             "node --folder f",
+            "node preempt tvm-1_1-20180606t204645z-p --data d",
         ] {
             let words = ["trainyard"].into_iter().chain(good.split(' '));
             assert!(Arguments::try_parse_from(words).is_ok(), "{good}");
@@ -102,6 +105,9 @@ mod tests {
         for bad in [
             "",
             "serve --port 1",
+            "node",
+            "node preempt",
+            "node --folder f preempt n",
             "token create --name x --role Boss --scope /s",
             "bench submit --jobs 0",
         ] {

@@ -355,6 +355,7 @@ impl Round {
         mut job: Job,
         reason: String,
     ) -> Result<Option<Timestamp>, StoreError> {
+        let reason = job.status.waiting_for(&reason);
         if job.status.waiting.as_deref() == Some(&reason) {
             return Ok(None);
         }

@@ -18,6 +18,8 @@ mod names;
 mod operations;
 mod paging;
 mod panics;
+mod preemption;
+mod resizing;
 mod resources;
 mod scaling;
 mod secrets;
