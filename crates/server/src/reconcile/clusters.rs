@@ -396,7 +396,8 @@ impl Round {
             status.allocation_since = self.now;
         }
         // A first look that allocates nothing leaves last_node_number at 0, which is still a new cluster.
-        if cluster.status != before {
+        // The number of the last node is written in any case: time may stand still between two rounds.
+        if cluster.status != before || plan.allocate > 0 {
             tx.set_cluster_status(&cluster)?;
         }
         Ok(())

@@ -234,6 +234,20 @@ fn pre_empting_needs_the_right_to_change_the_cluster() {
 }
 
 #[test]
+fn nodes_that_come_within_one_millisecond_have_names_of_their_own() {
+    let house = house(settings(), 3);
+    house.engine.state().stubborn = true;
+    start(&house, "gang", 3);
+    let old = nodes_of(&house, "low");
+    for node in &old {
+        preempt(&house, node).expect(200);
+        house.pump();
+    }
+    let names: std::collections::BTreeSet<String> = nodes_of(&house, "low").into_iter().collect();
+    assert_eq!(names.len(), 6, "{names:?}");
+}
+
+#[test]
 fn pre_empting_again_changes_nothing() {
     let house = house(settings(), 1);
     house.engine.state().stubborn = true;
