@@ -10,7 +10,11 @@ use crate::connect;
 
 /// Nodes of the server on a data folder.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    override_usage = "trainyard node <COMMAND>"
+)]
 pub struct Node {
     /// Run the node of this folder; the server starts it so.
     #[arg(long, value_name = "FOLDER", required = true, hide = true)]
