@@ -7,88 +7,13 @@ import time
 
 import requests
 from azure.mgmt.batchai import models
-from harness import PATIENCE, Server, kill_by_number, long_sleep, poll_until, processes, running
+from harness import PATIENCE, Server, kill_by_number, long_sleep, poll_until, running
+from ledger import parameters, processes_of, tag, yard_on
 from msrest.exceptions import ClientRequestError
 from yards import ROOT, Yard, codes, gate, manual
 
 SEED = int(os.environ.get("YARD_SEED", "20180501"))  # another one replays another run
 KILLS, JOBS, NODES = 20, 100, 4
-# A job that says in a file of its own when an attempt of it starts and stops. One line is one write, so lines
-# of two attempts never mix. What is seen of another attempt at the start goes into the line.
-SCRIPT = """
-import os, sys, time
-
-name, attempt = os.environ["YARD_TEST_JOB"], os.environ["TRAINYARD_PLACEMENT"].rsplit(":", 1)[1]
-log = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-
-
-def environment(pid):
-    try:
-        return open(f"/proc/{pid}/environ", "rb").read()
-    except OSError:
-        return b""
-
-
-def others():
-    "Processes of other attempts of this job."
-    job, own = f"YARD_TEST_JOB={name}\\0".encode(), f":{attempt}\\0".encode()
-    seen = [environment(pid) for pid in os.listdir("/proc") if pid.isdigit()]
-    return [one for one in seen if job in one and own not in one]
-
-
-def say(*words):
-    os.write(log, (" ".join(map(str, words)) + "\\n").encode())
-
-
-say("start", attempt, len(others()))
-work = sys.argv[2]
-if work.startswith("/"):
-    while not os.path.exists(work):
-        time.sleep(0.02)
-else:
-    time.sleep(float(work))
-say("stop", attempt, 0)
-"""
-
-
-class Ledger:
-    """What the jobs themselves wrote down of their attempts."""
-
-    def __init__(self, yard):
-        self.folder = yard.share / "ledger"
-        self.folder.mkdir(parents=True)
-        (yard.share / "attempt.py").write_text(SCRIPT)
-
-    def lines(self, job):
-        """(word, attempt, processes of other attempts seen) in order."""
-        path = self.folder / job
-        text = path.read_text() if path.exists() else ""
-        return [line.split() for line in text.splitlines()]
-
-    def said(self, word):
-        """How many attempts of all jobs have said so."""
-        return sum(path.read_text().count(word) for path in self.folder.iterdir())
-
-
-def parameters(yard, job, work, before=""):
-    command = f'{before}python3 {ROOT}/attempt.py {ROOT}/ledger/{job} "{work}"'
-    variables = [models.EnvironmentVariable(name="YARD_TEST_JOB", value=tag(yard.server, job))]
-    return yard.job_parameters(command, environment_variables=variables)
-
-
-def yard_on(server, nodes):
-    yard = Yard(server)
-    yard.build(nodes)
-    return yard, Ledger(yard)
-
-
-def tag(server, job):
-    """What a job's processes carry in their environment; no other run of these tests on this machine has it."""
-    return f"{job}@{server.data}"
-
-
-def processes_of(server, job):
-    return processes(f"YARD_TEST_JOB={tag(server, job)}")
 
 
 def answered(call):
@@ -342,19 +267,13 @@ def test_a_job_acknowledged_just_before_the_server_is_killed_is_there_and_runs(o
 def test_nodes_stay_the_same_over_a_restart(own_server):
     yard, _ = yard_on(own_server, 2)
 
-    def nodes():
-        logins = yard.client.clusters.list_remote_login_information(
-            yard.group, yard.workspace, yard.cluster
-        )
-        return sorted(login.node_id for login in logins)
-
-    before, alive = nodes(), node_processes(own_server)
+    before, alive = yard.node_ids(yard.cluster), node_processes(own_server)
     assert len(alive) == 2
     own_server.kill()
     own_server.start()
     assert yard.run("still-works", "echo hi", nodes=2).execution_state == "succeeded"
     yard.wait_idle(yard.cluster, 2)
-    assert (nodes(), node_processes(own_server)) == (before, alive)
+    assert (yard.node_ids(yard.cluster), node_processes(own_server)) == (before, alive)
     yard.scale(yard.cluster, manual(0))
     yard.wait_idle(yard.cluster, 0)
 

@@ -1,7 +1,6 @@
 """Clusters that grow and shrink, and the end of everything, by the vendor's SDK."""
 
 import pytest
-from azure.mgmt.batchai import models
 from harness import PATIENCE, long_sleep, poll_until, running
 from msrestazure.azure_exceptions import CloudError
 from yards import LOCATION, ROOT, Yard, automatic, codes, gate, manual
@@ -28,19 +27,14 @@ def test_a_cluster_is_resized_up_and_down(yard, small):
     answered = yard.scale("sized", manual(3))
     assert answered.scale_settings.manual.target_node_count == 3
     yard.wait_idle("sized", 3)
-    first = node_ids(yard, "sized")
+    first = set(yard.node_ids("sized"))
     assert len(first) == 3
     yard.scale("sized", manual(1))
     yard.wait_idle("sized", 1)
-    assert node_ids(yard, "sized") < first
+    assert set(yard.node_ids("sized")) < first
     yard.scale("sized", manual(0))
     yard.wait_idle("sized", 0)
-    assert node_ids(yard, "sized") == set()
-
-
-def node_ids(yard, cluster):
-    logins = yard.client.clusters.list_remote_login_information(yard.group, yard.workspace, cluster)
-    return {login.node_id for login in logins}
+    assert set(yard.node_ids("sized")) == set()
 
 
 def shrink_under_a_job(yard, small, name, option):
@@ -107,53 +101,6 @@ def test_a_cluster_goes_from_manual_to_automatic(yard, small):
     assert answered.scale_settings.manual is None
     assert answered.scale_settings.auto_scale.maximum_node_count == 1
     yard.wait_idle("switched", 0)
-
-
-def test_a_setup_task_runs_on_each_node_and_its_failure_is_shown(yard, small):
-    def with_setup(command):
-        return models.NodeSetup(
-            setup_task=models.SetupTask(
-                command_line=command,
-                std_out_err_path_prefix=ROOT,
-                environment_variables=[models.EnvironmentVariable(name="WHO", value="setup")],
-            ),
-            mount_volumes=yard.get_cluster(yard.cluster).node_setup.mount_volumes,
-        )
-
-    def make(name, command):
-        setup = with_setup(command)
-        for share in setup.mount_volumes.azure_file_shares:
-            share.credentials.account_key = "any"
-        parameters = models.ClusterCreateParameters(
-            vm_size="STANDARD_D1",
-            scale_settings=manual(2),
-            user_account_settings=models.UserAccountSettings(
-                admin_user_name="yard", admin_user_password="a password of the test"
-            ),
-            node_setup=setup,
-        )
-        yard.client.clusters.create(yard.group, yard.workspace, name, parameters).result(PATIENCE)
-
-    make("with-setup", f'echo "$WHO" >> {ROOT}/setup-log')
-    yard.wait_idle("with-setup", 2)
-    assert (yard.share / "setup-log").read_text().split() == ["setup", "setup"]
-    yard.delete_cluster("with-setup")
-
-    make("bad-setup", "echo broken >&2; exit 4")
-    cluster = poll_until(
-        "both nodes are unusable",
-        lambda: unusable_cluster(yard, "bad-setup", 2),
-    )
-    assert len(cluster.errors) >= 1
-    assert all(error.code and error.message for error in cluster.errors)
-    yard.scale("bad-setup", manual(0))
-    yard.wait_idle("bad-setup", 0)
-    yard.delete_cluster("bad-setup")
-
-
-def unusable_cluster(yard, name, nodes):
-    cluster = yard.get_cluster(name)
-    return cluster if cluster.node_state_counts.unusable_node_count == nodes else None
 
 
 def test_the_end_of_a_cluster_ends_its_jobs_and_leaves_their_files(yard, small):

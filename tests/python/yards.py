@@ -31,6 +31,10 @@ def share_reference(share=SHARE):
     )
 
 
+def volumes():
+    return models.MountVolumes(azure_file_shares=[share_reference()])
+
+
 def manual(nodes, option=None):
     settings = models.ManualScaleSettings(target_node_count=nodes)
     if option:
@@ -45,14 +49,12 @@ def automatic(least, most):
 
 
 def cluster_parameters(scale, **more):
+    more.setdefault("node_setup", models.NodeSetup(mount_volumes=volumes()))
     return models.ClusterCreateParameters(
         vm_size="STANDARD_D1",
         scale_settings=scale,
         user_account_settings=models.UserAccountSettings(
             admin_user_name="yard", admin_user_password="a password of the test"
-        ),
-        node_setup=models.NodeSetup(
-            mount_volumes=models.MountVolumes(azure_file_shares=[share_reference()])
         ),
         **more,
     )
@@ -98,6 +100,11 @@ class Yard:
 
     def scale(self, name, scale):
         return self.client.clusters.update(self.group, self.workspace, name, scale)
+
+    def node_ids(self, name):
+        """The nodes of a cluster, those that leave included."""
+        logins = self.client.clusters.list_remote_login_information(self.group, self.workspace, name)
+        return [login.node_id for login in logins]
 
     def delete_cluster(self, name):
         self.client.clusters.delete(self.group, self.workspace, name).result(PATIENCE)

@@ -110,6 +110,14 @@ pub enum ApiError {
         /// How many there are.
         used: u32,
     },
+    /// Nodes of a dedicated cluster cannot be pre-empted.
+    #[error("the node is dedicated")]
+    Dedicated {
+        /// The node's id.
+        node: String,
+        /// Its cluster.
+        cluster: String,
+    },
     /// The output directory lies on no share.
     #[error("the output directory lies on no share")]
     NotOnMountRoot {
@@ -153,6 +161,8 @@ pub enum Kind {
     Job,
     /// A long-running operation.
     Operation,
+    /// A node.
+    Node,
     /// A token.
     Token,
     /// A file.
@@ -169,6 +179,7 @@ impl Kind {
             Kind::Experiment => "Experiment",
             Kind::Job => "Job",
             Kind::Operation => "Operation",
+            Kind::Node => "Node",
             Kind::Token => "Token",
             Kind::File => "File",
         }
@@ -183,6 +194,7 @@ impl Kind {
             Kind::Experiment => "experiment",
             Kind::Job => "job",
             Kind::Operation => "operation",
+            Kind::Node => "node",
             Kind::Token => "token",
             Kind::File => "file",
         }
@@ -316,6 +328,14 @@ impl ApiError {
                 format!(
                     "Operation results in exceeding quota limits of Microsoft.BatchAI/clusters. Maximum allowed: \
                      {limit}, Current in use: {used}. Delete a cluster or raise quotas.clusters."
+                ),
+            ),
+            ApiError::Dedicated { node, cluster } => shown(
+                StatusCode::CONFLICT,
+                "NodeNotPreemptible",
+                format!(
+                    "The node {node} cannot be pre-empted: its cluster {cluster} is dedicated. Use a cluster whose \
+                     vmPriority is lowpriority."
                 ),
             ),
             ApiError::NotOnMountRoot { id } => Shown {

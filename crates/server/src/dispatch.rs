@@ -130,6 +130,7 @@ impl App {
             Op::TokensList => api::tokens::list(self, &call),
             Op::TokensCreate => api::tokens::create(self, call).await,
             Op::TokensRevoke => api::tokens::revoke(self, call).await,
+            Op::NodesPreempt => api::nodes::preempt(self, call).await,
             Op::Stop => api::server::stop(self, &call),
             Op::OpenApiGet => Ok(Reply::ok(openapi::document())),
             Op::OperationsList => Ok(api::server::operations()),

@@ -73,6 +73,7 @@ operations! {
     TokensList "Tokens_List" GET "/trainyard/tokens" Own Known "Trainyard/tokens/read";
     TokensCreate "Tokens_Create" POST "/trainyard/tokens" Own Known "Trainyard/tokens/write";
     TokensRevoke "Tokens_Revoke" DELETE "/trainyard/tokens/{tokenId}" Own Known "Trainyard/tokens/delete";
+    NodesPreempt "Nodes_Preempt" POST "/trainyard/nodes/{nodeId}/preempt" Own Known "Trainyard/nodes/preempt/action";
     Stop "Server_Stop" POST "/trainyard/stop" Own Own "Trainyard/stop/action";
     OpenApiGet "OpenApi_Get" GET "/trainyard/openapi/2026-12-01-preview.json" Own Known "Trainyard/openapi/read";
 

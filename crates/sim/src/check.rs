@@ -11,6 +11,7 @@ use trainyard_domain::state::{
 use trainyard_store::{Page, Snapshot, StoreError};
 
 use crate::client::SUBSCRIPTION;
+use crate::preempt;
 use crate::world::{Before, MOST_NODES, World};
 use crate::{Broken, Checked, rule};
 
@@ -45,6 +46,15 @@ fn clusters(s: &Snapshot<'_>) -> Checked<Vec<Cluster>> {
 
 fn subscription() -> Checked<SubscriptionId> {
     SubscriptionId::new(SUBSCRIPTION).map_err(|e| Broken::new(e.to_string()))
+}
+
+/// The nodes of a cluster, by its path below the provider.
+pub(crate) fn nodes_at(s: &Snapshot<'_>, path: &str) -> Checked<Vec<Node>> {
+    let found = clusters(s)?
+        .into_iter()
+        .find(|c| path == format!("workspaces/{}/clusters/{}", c.workspace, c.meta.name));
+    let nodes = found.map(|cluster| s.nodes_of(cluster.meta.uid)).transpose()?;
+    Ok(nodes.unwrap_or_default())
 }
 
 /// Everything that is stored.
@@ -102,6 +112,11 @@ impl World {
             rows.nodes.len()
         );
         let known: BTreeSet<Uid> = rows.nodes.iter().map(|n| n.uid).collect();
+        let names: BTreeSet<&String> = rows.nodes.iter().map(|n| &n.name).collect();
+        rule!(
+            names.len() == rows.nodes.len(),
+            "two nodes have the same name: {names:?}"
+        );
         for node in self.engine.nodes() {
             rule!(
                 known.contains(&node),
@@ -191,12 +206,14 @@ impl World {
                 staying: staying.map(|n| n.uid).collect(),
                 nodes: nodes.iter().map(|n| n.uid).collect(),
                 attempts: jobs.iter().map(|j| (j.meta.uid, j.status.attempt)).collect(),
+                pre_empted: preempt::stopping(&jobs),
             })
         })
     }
 
     /// What a round may not have done: nodes above the most, a job before one that had to come first.
     pub(crate) fn check_round(&self, before: &Before, full: bool) -> Checked {
+        self.check_pre_empted(before)?;
         self.store.read(|s| {
             let nodes = s.nodes()?;
             let old: BTreeSet<Uid> = before.nodes.iter().copied().collect();

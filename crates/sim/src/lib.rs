@@ -14,6 +14,8 @@ mod faults;
 mod look;
 mod model;
 mod ports;
+mod preempt;
+mod resizes;
 mod rng;
 mod settle;
 mod trace;
@@ -39,6 +41,10 @@ pub struct Report {
     pub starts: usize,
     /// How many nodes were lost.
     pub kills: u32,
+    /// How many times the scale settings of a cluster were changed.
+    pub resizes: u32,
+    /// How many nodes were pre-empted, and how many of them had a job that was stopped for it.
+    pub pre_empted: (u32, u32),
     /// Milliseconds of simulated time.
     pub millis: i64,
 }
@@ -48,8 +54,8 @@ pub struct Report {
 pub struct Failure {
     /// The seed.
     pub seed: u64,
-    /// How many steps were asked for.
-    pub steps: u32,
+    /// What was asked for.
+    pub work: Work,
     /// In which step it was noticed; steps behind the last one wait for everything to settle.
     pub step: u32,
     /// What is wrong.
@@ -66,24 +72,43 @@ impl fmt::Display for Failure {
         writeln!(f, "seed {}, step {}: {}", self.seed, self.step, self.problem)?;
         write!(
             f,
-            "replay: cargo run -p trainyard-sim --bin soak -- --seed {} --steps {}",
-            self.seed, self.steps
+            "replay: cargo run -p trainyard-sim --bin soak -- --seed {} {}",
+            self.seed, self.work
         )
     }
 }
 
 impl std::error::Error for Failure {}
 
-/// Runs one seed: `steps` steps with faults, then without until everything has settled. `show` gets every
+/// What is simulated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// Clients do everything there is, for so many steps.
+    Steps(u32),
+    /// Two clusters under load are resized, changed between manual and automatic scaling, and lose nodes to
+    /// pre-emption, so many times in all.
+    Resizes(u32),
+}
+
+impl fmt::Display for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Work::Steps(steps) => write!(f, "--steps {steps}"),
+            Work::Resizes(resizes) => write!(f, "--resizes {resizes}"),
+        }
+    }
+}
+
+/// Runs one seed: the work with faults, then without until everything has settled. `show` gets every
 /// line of the trace as it is written.
 ///
 /// # Errors
 /// The first rule that was broken.
-pub fn run(seed: u64, steps: u32, show: impl FnMut(&str) + 'static) -> Result<Report, Box<Failure>> {
+pub fn run(seed: u64, work: Work, show: impl FnMut(&str) + 'static) -> Result<Report, Box<Failure>> {
     let failed = |step, problem, tail| {
         Box::new(Failure {
             seed,
-            steps,
+            work,
             step,
             problem,
             tail,
@@ -91,7 +116,7 @@ pub fn run(seed: u64, steps: u32, show: impl FnMut(&str) + 'static) -> Result<Re
     };
     let mut world =
         World::new(seed, Box::new(show)).map_err(|problem| failed(0, problem.to_string(), Vec::new()))?;
-    let result = std::panic::catch_unwind(AssertUnwindSafe(|| world.run(steps)));
+    let result = std::panic::catch_unwind(AssertUnwindSafe(|| world.run(work)));
     let problem = match result {
         Ok(Ok(())) => return Ok(world.report()),
         Ok(Err(broken)) => broken.to_string(),

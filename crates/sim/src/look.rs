@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use trainyard_domain::state::ExecutionState;
 
-use crate::check::rows;
+use crate::check::{nodes_at, rows};
 use crate::client::{Answer, resource};
 use crate::fate::End;
 use crate::model::{Goal, Kind, Life, kind_of};
@@ -46,6 +46,16 @@ impl World {
             self.check_operation(index)?;
         }
         self.check_metrics()
+    }
+
+    /// Every cluster as the client sees it: its counts add up at any time.
+    pub(crate) fn check_clusters(&mut self) -> Checked {
+        for path in self.model.paths("clusters") {
+            if self.model.life(&path) != Life::Gone {
+                self.check_resource(&path)?;
+            }
+        }
+        Ok(())
     }
 
     /// One resource as the client sees it.
@@ -96,6 +106,18 @@ impl World {
         rule!(
             total == Some(sum) && counts.is_some_and(|c| c.len() == 5),
             "currentNodeCount of {path} is {total:?} and its nodes are {counts:?}"
+        );
+        let nodes = self.store.read(|s| nodes_at(s, path))?;
+        rule!(
+            total == Some(nodes.len() as u64),
+            "currentNodeCount of {path} is {total:?}, and it has {} nodes",
+            nodes.len()
+        );
+        let leaving = nodes.iter().filter(|n| n.status.leaving).count() as u64;
+        let shown = answer.at("/properties/nodeStateCounts/leavingNodeCount").as_u64();
+        rule!(
+            shown == Some(leaving),
+            "leavingNodeCount of {path} is {shown:?}, and {leaving} nodes of it leave"
         );
         let known = self.model.cluster(path).map(|c| &c.scale);
         let shown = answer.at("/properties/scaleSettings");

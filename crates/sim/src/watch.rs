@@ -21,6 +21,8 @@ pub struct Watch {
     /// Attempts on nodes where what decides has ended well, while the rest went on.
     decided: BTreeSet<(PlacementId, Uid)>,
     gone: BTreeSet<Uid>,
+    /// Nodes that were pre-empted, and the attempt that held them then.
+    leaving: BTreeMap<Uid, Option<PlacementId>>,
     /// The nodes that attempts were given, as stored.
     placed: BTreeMap<PlacementId, Vec<Uid>>,
     /// Jobs that are over, as stored when it was first seen.
@@ -32,6 +34,11 @@ impl Watch {
     /// How many starts there were.
     pub fn starts(&self) -> usize {
         self.started.len()
+    }
+
+    /// A node was pre-empted; this attempt holds it until it is over, and none after it.
+    pub fn leaves(&mut self, node: Uid, attempt: Option<PlacementId>) {
+        self.leaving.entry(node).or_insert(attempt);
     }
 
     /// Takes in what the engine wrote down since; the new facts in words.
@@ -63,6 +70,11 @@ impl Watch {
                 rule!(
                     self.started.insert((id, node)),
                     "attempt {id} started twice on node {node}"
+                );
+                let last = self.leaving.get(&node);
+                rule!(
+                    last.is_none_or(|last| *last == Some(id)),
+                    "attempt {id} started on node {node}, which was pre-empted before"
                 );
                 if let Some(other) = self.live.insert(node, id) {
                     rule!(false, "node {node} runs {other} and {id} at once");

@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::client::{Answer, GROUP, resource};
-use crate::fate::Fate;
+use crate::fate::{End, Fate};
 use crate::model::{Cluster, Goal, Job, Kind, Life, Operation, Resource, kind_of};
 use crate::rng::Rng;
 use crate::world::World;
@@ -51,7 +51,7 @@ fn share() -> Value {
 }
 
 /// Most resources that stand at once, so that checking them stays cheap.
-const MOST_JOBS: usize = 24;
+pub(crate) const MOST_JOBS: usize = 24;
 
 impl World {
     /// Something a client does.
@@ -68,7 +68,8 @@ impl World {
             76 => self.delete("clusters"),
             77 if self.rng.chance(400) => self.delete("workspaces"),
             77..=80 => self.put_again(),
-            81..=88 => self.poll(),
+            81..=82 => self.preempt(),
+            83..=88 => self.poll(),
             _ => self.get_something(),
         }
     }
@@ -114,6 +115,9 @@ impl World {
             "scaleSettings": scale,
             "userAccountSettings": {"adminUserName": "sim", "adminUserPassword": "secret"}
         }});
+        if self.rng.chance(400) {
+            body["properties"]["vmPriority"] = json!("lowpriority");
+        }
         if self.rng.chance(150) {
             body["properties"]["nodeSetup"] = json!({"mountVolumes": share()});
         }
@@ -142,7 +146,10 @@ impl World {
         let path = format!("{experiment}/jobs/{}", name(&mut self.rng, "j", 19));
         let most = *self.rng.pick(&[1, 2, 4]).unwrap_or(&1);
         let nodes = self.rng.small(1, most);
-        let fate = Fate::draw(&mut self.rng, nodes);
+        let mut fate = Fate::draw(&mut self.rng, nodes);
+        if fate.end == End::Never && !self.weights.endless {
+            fate.end = End::Exits(0);
+        }
         let priority = *self
             .rng
             .pick(&["low", "normal", "normal", "high"])
@@ -310,7 +317,8 @@ impl World {
         Ok(())
     }
 
-    fn resize(&mut self) -> Checked {
+    /// PATCHes some cluster to any scale settings.
+    pub(crate) fn resize(&mut self) -> Checked {
         let Some(path) = self.some("clusters") else {
             return self.put_cluster();
         };
@@ -343,6 +351,7 @@ impl World {
             && let Some(resource) = self.model.resources.get_mut(path)
             && let Kind::Cluster(cluster) = &mut resource.kind
         {
+            self.resizes += 1;
             resource.etag = answer.etag;
             resource.body["properties"]["scaleSettings"] = scale.clone();
             cluster.scale = scale;

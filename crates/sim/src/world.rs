@@ -9,6 +9,7 @@ use http::Method;
 use serde_json::Value;
 use trainyard_domain::ids::{Attempt, Uid};
 use trainyard_domain::name::SubscriptionId;
+use trainyard_domain::state::JobStatus;
 use trainyard_engine::fake::FakeEngine;
 use trainyard_engine::{Capacity, Engine};
 use trainyard_server::{App, Clock, Ports, Pump, Quotas, Settings, VmSize};
@@ -25,7 +26,7 @@ use crate::rng::Rng;
 use crate::trace::Trace;
 use crate::watch::Watch;
 use crate::workload::BROKEN_ACCOUNT;
-use crate::{Broken, Checked, Report};
+use crate::{Broken, Checked, Report, Work};
 
 /// Nodes that the engine can hold. Fewer than all clusters together may ask for.
 pub const MOST_NODES: u32 = 16;
@@ -59,6 +60,8 @@ pub(crate) struct World {
     crashes: u32,
     requests: u32,
     kills: u32,
+    pub(crate) resizes: u32,
+    pub(crate) pre_empted: (u32, u32),
     _folder: tempfile::TempDir,
 }
 
@@ -69,7 +72,7 @@ struct Server {
 
 /// How often each kind of step comes.
 pub(crate) struct Weights {
-    act: u64,
+    pub(crate) act: u64,
     round: u64,
     full: u64,
     wait: u64,
@@ -80,6 +83,8 @@ pub(crate) struct Weights {
     disk: u64,
     /// Highest number in the names of workspaces, experiments and clusters: few names, much contention.
     pub(crate) names: u64,
+    /// Whether there are jobs that do not end by themselves.
+    pub(crate) endless: bool,
 }
 
 impl Weights {
@@ -95,6 +100,7 @@ impl Weights {
             share: rng.between(0, 1),
             disk: rng.between(0, 1),
             names: rng.between(0, 1),
+            endless: true,
         }
     }
 }
@@ -206,22 +212,36 @@ impl World {
             crashes: 0,
             requests: 0,
             kills: 0,
+            resizes: 0,
+            pre_empted: (0, 0),
             _folder: folder,
         })
     }
 
-    /// All steps, then until everything has settled.
-    pub(crate) fn run(&mut self, steps: u32) -> Checked {
+    /// The work, then until everything has settled.
+    pub(crate) fn run(&mut self, work: Work) -> Checked {
         self.put_group()?;
-        for _ in 0..steps {
-            self.next_step();
-            self.one()?;
-            self.check()?;
-            if self.step.is_multiple_of(LOOK_EVERY) {
-                self.check_model()?;
+        match work {
+            Work::Steps(steps) => {
+                for _ in 0..steps {
+                    self.next_step();
+                    self.one()?;
+                    self.check_step()?;
+                }
             }
+            Work::Resizes(resizes) => self.resize_often(resizes)?,
         }
         self.settle()
+    }
+
+    /// What must hold after every step, and now and then everything.
+    pub(crate) fn check_step(&mut self) -> Checked {
+        self.check()?;
+        self.check_clusters()?;
+        if self.step.is_multiple_of(LOOK_EVERY) {
+            self.check_model()?;
+        }
+        Ok(())
     }
 
     pub(crate) fn next_step(&mut self) {
@@ -243,6 +263,8 @@ impl World {
             requests: self.requests,
             starts: self.watch.starts(),
             kills: self.kills,
+            resizes: self.resizes,
+            pre_empted: self.pre_empted,
             millis: self.clock.elapsed(),
         }
     }
@@ -252,7 +274,7 @@ impl World {
         self.trace.note(line);
     }
 
-    fn one(&mut self) -> Checked {
+    pub(crate) fn one(&mut self) -> Checked {
         let w = &self.weights;
         let kinds = [
             w.act, w.round, w.full, w.wait, w.kill, w.crash, w.jump, w.share, w.disk,
@@ -440,4 +462,6 @@ pub(crate) struct Before {
     pub staying: BTreeSet<Uid>,
     /// Attempts of jobs on nodes.
     pub attempts: BTreeMap<Uid, Attempt>,
+    /// Jobs that are being stopped since a node of theirs was pre-empted.
+    pub pre_empted: BTreeMap<Uid, JobStatus>,
 }

@@ -35,8 +35,7 @@ enum Command {
     Serve(serve::Serve),
     /// Run the server and show it at work with one job on two nodes.
     Quickstart(quickstart::Quickstart),
-    /// Run one node; the server starts it.
-    #[command(hide = true)]
+    /// Take a node away.
     Node(node::Node),
     /// Run a command on another node of the job that calls it, as ssh does; MPI launchers call it.
     #[command(hide = true)]
@@ -65,7 +64,10 @@ pub fn run(arguments: Arguments, surroundings: Surroundings) -> anyhow::Result<E
     let done = match arguments.command {
         Command::Remote(command) => return Ok(command.run(&surroundings)),
         // A node is small: it has its own way of running.
-        Command::Node(command) => command.run(),
+        Command::Node(node::Node {
+            folder: Some(folder), ..
+        }) => crate::serve::node(&folder),
+        Command::Node(command) => wait(command.run(&surroundings)),
         Command::Backup(command) => command.run(&surroundings),
         Command::Restore(command) => command.run(&surroundings),
         Command::Configuration => out::print(crate::config::docs::page()),
@@ -104,6 +106,7 @@ mod tests {
             "bench submit --jobs 5 --json",
             "node --folder f",
             "remote -x 127.16.0.5 orted -mca x",
+            "node preempt tvm-1_1-20180606t204645z-p --data d",
         ] {
             let words = ["trainyard"].into_iter().chain(good.split(' '));
             assert!(Arguments::try_parse_from(words).is_ok(), "{good}");
@@ -111,6 +114,9 @@ mod tests {
         for bad in [
             "",
             "serve --port 1",
+            "node",
+            "node preempt",
+            "node --folder f preempt n",
             "token create --name x --role Boss --scope /s",
             "bench submit --jobs 0",
         ] {

@@ -1,6 +1,7 @@
 //! State of a job.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::Ipv4Addr;
 
 use jiff::Timestamp;
@@ -47,13 +48,39 @@ pub struct JobStatus {
     pub losses: u32,
     /// Start, end, exit code and errors, as shown.
     pub execution: Option<ExecutionInfo>,
-    /// Why it waits, in one sentence; only while it is queued.
+    /// Why it waits, in plain words; only while it is queued.
     pub waiting: Option<String>,
+    /// Why it is back in the line; only while it is queued again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returned: Option<Returned>,
     /// `{sub}/{rg}/workspaces/{ws}/experiments/{exp}/jobs/{job}/{uuid}`.
     pub output_segment: String,
     /// Where each output directory, and `stdouterr`, lies in storage; recorded when the job is made, so that
     /// files can be listed when cluster and mounts are gone. One that lies on no share is left out.
     pub outputs: BTreeMap<String, OutputPlace>,
+}
+
+/// Why a job is back in the line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Returned {
+    /// Its nodes were taken away, by a resize or by the end of all nodes.
+    TakenAway,
+    /// A node of it was pre-empted.
+    Preempted,
+    /// A node of it was lost.
+    Lost,
+}
+
+impl fmt::Display for Returned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let why = match self {
+            Returned::TakenAway => "its nodes were taken away",
+            Returned::Preempted => "a node of it was pre-empted",
+            Returned::Lost => "a node of it was lost",
+        };
+        write!(f, "The job is back in the line: {why}.")
+    }
 }
 
 /// A directory in a storage account.
@@ -201,6 +228,8 @@ pub enum AfterStop {
     Terminate,
     /// Its nodes are taken away: back to its place in the line.
     Requeue,
+    /// A node of it is pre-empted: back to its place in the line, and this is no loss.
+    Preempt,
     /// A node was lost: back to its place in the line, or failed with `NodeLost` when that was too often.
     Lost,
     /// One node's end has decided the job; the others are stopped.
@@ -232,6 +261,8 @@ pub enum JobEvent {
     Terminate,
     /// It is to give its nodes back.
     Requeue,
+    /// A node of it is pre-empted: it is to give all its nodes back.
+    Preempt,
 }
 
 /// Why an event changes nothing.
@@ -274,6 +305,7 @@ impl JobStatus {
             losses: 0,
             execution: None,
             waiting: None,
+            returned: None,
             output_segment,
             outputs,
         }
@@ -284,9 +316,9 @@ impl JobStatus {
         match &self.phase {
             JobPhase::Queued => ExecutionState::Queued,
             JobPhase::Running
-            | JobPhase::Stopping(AfterStop::Finish(_) | AfterStop::Lost | AfterStop::Requeue) => {
-                ExecutionState::Running
-            }
+            | JobPhase::Stopping(
+                AfterStop::Finish(_) | AfterStop::Lost | AfterStop::Requeue | AfterStop::Preempt,
+            ) => ExecutionState::Running,
             JobPhase::Stopping(AfterStop::Terminate) => ExecutionState::Terminating,
             JobPhase::Succeeded => ExecutionState::Succeeded,
             JobPhase::Failed => ExecutionState::Failed,
@@ -301,6 +333,14 @@ impl JobStatus {
     /// Whether it holds nodes.
     pub fn holds_nodes(&self) -> bool {
         matches!(self.phase, JobPhase::Running | JobPhase::Stopping(_))
+    }
+
+    /// Why it waits: the planner's `reason`, after why it is back in the line.
+    pub fn waiting_for(&self, reason: &str) -> String {
+        match self.returned {
+            Some(why) => format!("{why} {reason}"),
+            None => reason.to_owned(),
+        }
     }
 
     /// The state after an event. `max_losses` is how often a job goes back to the line for a lost node.
@@ -318,6 +358,7 @@ impl JobStatus {
                 next.attempt = attempt;
                 next.placement = Some(placement);
                 next.waiting = None;
+                next.returned = None;
                 next.execution = Some(ExecutionInfo {
                     start: now,
                     end: None,
@@ -344,7 +385,11 @@ impl JobStatus {
             }
             (JobPhase::Running, JobEvent::Terminate) => next.phase = JobPhase::Stopping(AfterStop::Terminate),
             (JobPhase::Running, JobEvent::Requeue) => next.phase = JobPhase::Stopping(AfterStop::Requeue),
-            (JobPhase::Stopping(AfterStop::Requeue | AfterStop::Lost), JobEvent::Terminate) => {
+            (JobPhase::Running, JobEvent::Preempt) => next.phase = JobPhase::Stopping(AfterStop::Preempt),
+            (
+                JobPhase::Stopping(AfterStop::Requeue | AfterStop::Preempt | AfterStop::Lost),
+                JobEvent::Terminate,
+            ) => {
                 next.phase = JobPhase::Stopping(AfterStop::Terminate);
             }
             (
@@ -363,7 +408,7 @@ impl JobStatus {
             | (JobPhase::Stopping(_) | JobPhase::Succeeded | JobPhase::Failed, JobEvent::Refused(_))
             | (
                 JobPhase::Queued | JobPhase::Stopping(_) | JobPhase::Succeeded | JobPhase::Failed,
-                JobEvent::Requeue,
+                JobEvent::Requeue | JobEvent::Preempt,
             )
             | (
                 JobPhase::Stopping(AfterStop::Terminate | AfterStop::Finish(_))
@@ -432,10 +477,11 @@ impl JobStatus {
         }
         match after {
             AfterStop::Terminate => self.finish(now, None, vec![terminated()]),
-            AfterStop::Requeue => self.requeue("The job is back in the line: its nodes were taken away."),
+            AfterStop::Requeue => self.requeue(Returned::TakenAway),
+            AfterStop::Preempt => self.requeue(Returned::Preempted),
             AfterStop::Lost if self.losses < max_losses => {
                 self.losses += 1;
-                self.requeue("The job is back in the line: a node of it was lost.");
+                self.requeue(Returned::Lost);
             }
             AfterStop::Lost => {
                 self.losses += 1;
@@ -449,9 +495,10 @@ impl JobStatus {
         }
     }
 
-    fn requeue(&mut self, why: &str) {
+    fn requeue(&mut self, why: Returned) {
         self.phase = JobPhase::Queued;
-        self.waiting = Some(why.to_owned());
+        self.waiting = Some(why.to_string());
+        self.returned = Some(why);
         self.placement = None;
     }
 
@@ -487,6 +534,7 @@ impl JobStatus {
             JobPhase::Failed
         };
         self.waiting = None;
+        self.returned = None;
         let start = self.execution.as_ref().map_or(now, |e| e.start);
         self.execution = Some(ExecutionInfo {
             start,

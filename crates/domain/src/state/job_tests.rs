@@ -219,3 +219,54 @@ fn late_reports_are_fenced_off() {
         Err(JobRefusal::Stale { .. })
     ));
 }
+
+#[test]
+fn a_pre_empted_job_goes_back_to_the_line_and_nothing_counts_as_lost() {
+    let stopping = placed(2).apply(JobEvent::Preempt, NOW, 0).unwrap();
+    assert_eq!(stopping.phase, JobPhase::Stopping(AfterStop::Preempt));
+    assert_eq!(stopping.execution_state(), ExecutionState::Running);
+    for again in [JobEvent::Preempt, JobEvent::Requeue] {
+        assert_eq!(stopping.apply(again, NOW, 0), Err(JobRefusal::NoChange));
+    }
+    let half = report(&stopping, 0, Seen::Ended(Verdict::Exited(143))).unwrap();
+    assert!(half.holds_nodes(), "the other node is not done yet");
+    // The machine may not have waited for the end.
+    let queued = report(&half, 1, Seen::Lost).unwrap();
+    assert_eq!((queued.phase.clone(), queued.losses), (JobPhase::Queued, 0));
+    assert_eq!(queued.returned, Some(Returned::Preempted));
+    let waiting = queued.waiting.as_deref().unwrap();
+    assert!(waiting.contains("pre-empted"), "{waiting}");
+    assert_eq!(queued.waiting_for("It waits."), format!("{waiting} It waits."));
+    let terminated = stopping.apply(JobEvent::Terminate, NOW, 0).unwrap();
+    assert_eq!(terminated.execution_state(), ExecutionState::Terminating);
+}
+
+#[test]
+fn why_a_job_came_back_is_forgotten_when_it_runs_or_ends() {
+    let requeued = placed(1).apply(JobEvent::Requeue, NOW, 3).unwrap();
+    let queued = report(&requeued, 0, Seen::Ended(Verdict::Stopped)).unwrap();
+    assert_eq!(queued.returned, Some(Returned::TakenAway));
+    let nodes = placed(1).placement.unwrap();
+    let event = JobEvent::Placed {
+        attempt: Attempt(2),
+        placement: nodes,
+    };
+    assert_eq!(queued.apply(event, NOW, 3).unwrap().returned, None);
+    assert_eq!(queued.apply(JobEvent::Terminate, NOW, 3).unwrap().returned, None);
+}
+
+#[test]
+fn the_stored_form_without_pre_emption_is_still_read() {
+    let old = r#"{"v": 1, "is": {
+        "phase": {"stopping": "requeue"}, "since": "1970-01-01T00:00:00Z", "attempt": 3,
+        "placement": {"nodes": [{"uid": 7, "name": "n", "address": "127.0.0.1", "seen": "active"}], "port": 0},
+        "losses": 1, "execution": {"start": "1970-01-01T00:00:00Z", "end": null, "exitCode": null, "errors": []},
+        "waiting": null, "outputSegment": "s", "outputs": {}}}"#;
+    let status: JobStatus = crate::stored::read(old).unwrap();
+    assert_eq!(status.phase, JobPhase::Stopping(AfterStop::Requeue));
+    assert_eq!(
+        (status.attempt, status.losses, status.returned),
+        (Attempt(3), 1, None)
+    );
+    assert!(!crate::stored::write(&status).unwrap().contains("returned"));
+}

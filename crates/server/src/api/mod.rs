@@ -6,6 +6,7 @@ pub mod file_servers;
 pub mod files;
 pub mod groups;
 pub mod jobs;
+pub mod nodes;
 pub mod operations;
 pub mod server;
 pub mod subscriptions;

@@ -367,6 +367,7 @@ impl Round {
         mut job: Job,
         reason: String,
     ) -> Result<Option<Timestamp>, StoreError> {
+        let reason = job.status.waiting_for(&reason);
         if job.status.waiting.as_deref() == Some(&reason) {
             return Ok(None);
         }
@@ -407,7 +408,8 @@ impl Round {
             status.allocation_since = self.now;
         }
         // A first look that allocates nothing leaves last_node_number at 0, which is still a new cluster.
-        if cluster.status != before {
+        // The number of the last node is written in any case: time may stand still between two rounds.
+        if cluster.status != before || plan.allocate > 0 {
             tx.set_cluster_status(&cluster)?;
         }
         Ok(())

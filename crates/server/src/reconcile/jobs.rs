@@ -81,19 +81,16 @@ fn give_back(tx: &Tx<'_>, id: PlacementId, placement: &Placement, now: Timestamp
 fn note(tx: &Tx<'_>, job: &Job, now: Timestamp) -> Result<(), StoreError> {
     let state = job.status.execution_state();
     let target = job_id(&job.scope, &job.workspace, &job.experiment, &job.meta.name);
-    let error = job
-        .status
-        .execution
-        .as_ref()
-        .and_then(|e| e.errors.first())
-        .map(|e| e.code.clone());
-    info!(job = %target, attempt = %job.status.attempt, state = state.as_str(), ?error, "job");
+    let errors = job.status.execution.iter().flat_map(|e| &e.errors);
+    let error = errors.map(|e| e.code.clone()).next();
+    let detail = error.or_else(|| job.status.returned.map(|why| why.to_string()));
+    info!(job = %target, attempt = %job.status.attempt, state = state.as_str(), ?detail, "job");
     tx.insert_event(&Event {
         time: now,
         caller: SERVICE.to_owned(),
         action: format!("Trainyard/jobs/{}", state.as_str()),
         target,
         request: None,
-        detail: error,
+        detail,
     })
 }

@@ -10,6 +10,7 @@ mod deletions;
 mod effects;
 mod jobs;
 mod observations;
+mod preemption;
 mod room;
 
 use std::collections::BTreeSet;
@@ -24,6 +25,7 @@ use trainyard_store::{StoreError, Tx};
 
 pub use effects::Effect;
 pub use jobs::{apply_to_job, begin_job_deletion};
+pub use preemption::{job_on, preempt};
 
 use crate::lro;
 use crate::ports::Ports;

@@ -38,6 +38,8 @@ const TABLE: &[(&str, &str, Need, Where)] = &[
     ("Tokens_List", "/trainyard/tokens", Token, Server),
     ("Tokens_Create", "/trainyard/tokens", Owner, Server),
     ("Tokens_Revoke", "/trainyard/tokens/{victim}", Owner, Server),
+    // What its node's cluster asks for has a test of its own.
+    ("Nodes_Preempt", "/trainyard/nodes/none/preempt", Token, Server),
     ("Server_Stop", "/trainyard/stop", Owner, Server),
     (
         "OpenApi_Get",

@@ -48,6 +48,7 @@ impl Answer {
         if kind.starts_with("application/json") && !self.body.is_empty() {
             assert_eq!(kind, "application/json; charset=utf-8");
             assert!(!has_null(&self.json()), "null in {}", self.text());
+            assert!(counts_add_up(&self.json()), "counts in {}", self.text());
         }
         if self.status >= 400 && !self.body.is_empty() {
             let error = &self.json()["error"];
@@ -117,5 +118,19 @@ fn has_null(value: &Value) -> bool {
         Value::Array(values) => values.iter().any(has_null),
         Value::Object(members) => members.values().any(has_null),
         Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+/// Wherever nodes are counted, those by state are all of them.
+fn counts_add_up(value: &Value) -> bool {
+    match value {
+        Value::Object(members) => {
+            let total = members.get("currentNodeCount").and_then(Value::as_u64);
+            let counts = members.get("nodeStateCounts").and_then(Value::as_object);
+            let sum = counts.map(|c| c.values().filter_map(Value::as_u64).sum::<u64>());
+            total == sum && members.values().all(counts_add_up)
+        }
+        Value::Array(values) => values.iter().all(counts_add_up),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
     }
 }

@@ -20,6 +20,8 @@ mod openapi;
 mod operations;
 mod paging;
 mod panics;
+mod preemption;
+mod resizing;
 mod resources;
 mod scaling;
 mod schema;

@@ -3,14 +3,17 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: soak [--seeds N] [--start S] [--steps K]   runs seeds S to S+N-1
-       soak --seed S [--steps K]               replays one and shows all it does";
+use trainyard_sim::Work;
+
+const USAGE: &str = "usage: soak [--seeds N] [--start S] [WORK]   runs seeds S to S+N-1
+       soak --seed S [WORK]               replays one and shows all it does
+WORK:  --steps K, or --resizes K for clusters that are resized K times under load";
 
 /// What was asked.
 struct Wish {
     start: u64,
     seeds: u64,
-    steps: u32,
+    work: Work,
     show: bool,
 }
 
@@ -24,7 +27,7 @@ fn main() -> ExitCode {
     let mut failed = 0u32;
     for (done, seed) in (wish.start..wish.start.saturating_add(wish.seeds)).enumerate() {
         let show = wish.show;
-        let result = trainyard_sim::run(seed, wish.steps, move |line| {
+        let result = trainyard_sim::run(seed, wish.work, move |line| {
             if show {
                 println!("{line}");
             }
@@ -52,7 +55,7 @@ fn read(mut words: impl Iterator<Item = String>) -> Option<Wish> {
     let mut wish = Wish {
         start: 1,
         seeds: 1_000,
-        steps: 150,
+        work: Work::Steps(150),
         show: false,
     };
     while let Some(flag) = words.next() {
@@ -60,7 +63,8 @@ fn read(mut words: impl Iterator<Item = String>) -> Option<Wish> {
         match flag.as_str() {
             "--seeds" => wish.seeds = value.parse().ok()?,
             "--start" => wish.start = value.parse().ok()?,
-            "--steps" => wish.steps = value.parse().ok()?,
+            "--steps" => wish.work = Work::Steps(value.parse().ok()?),
+            "--resizes" => wish.work = Work::Resizes(value.parse().ok()?),
             "--seed" => {
                 wish.start = value.parse().ok()?;
                 (wish.seeds, wish.show) = (1, true);

@@ -34,6 +34,15 @@ impl Snapshot<'_> {
         )
     }
 
+    /// A node by its id as users see it. Looks through all nodes: there are a few hundred at most, and few ask.
+    pub fn node_by_name(&self, name: &str) -> Result<Option<Node>, StoreError> {
+        self.row(
+            &format!("SELECT {COLUMNS} FROM nodes WHERE name = ?1"),
+            params![name],
+            node,
+        )
+    }
+
     /// The nodes of a cluster, oldest first.
     pub fn nodes_of(&self, cluster: Uid) -> Result<Vec<Node>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM nodes WHERE cluster_uid = ?1 ORDER BY uid");
