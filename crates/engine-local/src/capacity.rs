@@ -11,11 +11,11 @@ use crate::state::Shared;
 /// How many ports are offered at a time.
 const OFFERED: usize = 8;
 
-/// Measures it now. GPUs are not looked for on the plain level.
+/// Measures it now.
 pub fn measure(shared: &Shared) -> Capacity {
     Capacity {
         max_nodes: shared.settings.max_nodes,
-        gpus: 0,
+        gpus: shared.gpus.offered(),
         free_ports: free_ports(shared),
         free_bytes: statvfs(shared.root()).map_or(0, |disk| disk.f_bavail.saturating_mul(disk.f_frsize)),
     }

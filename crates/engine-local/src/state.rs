@@ -18,6 +18,7 @@ use trainyard_node::files::Folder;
 use trainyard_node::look::OpenFolder;
 
 use crate::entry::Entry;
+use crate::gpus::Gpus;
 use crate::settings::{NodeProgram, OpenError, Settings};
 use crate::start;
 
@@ -48,6 +49,8 @@ pub struct Shared {
     text_root: String,
     /// Settings.
     pub settings: Settings,
+    /// The machine's GPUs.
+    pub gpus: Gpus,
     /// What to start as a node.
     pub program: NodeProgram,
     /// Where the next search for free ports begins.
@@ -91,6 +94,7 @@ impl Shared {
         let found = start::find(&nodes).map_err(unusable)?;
         let nudge = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
             .map_err(|errno| OpenError::Watch(errno.into()))?;
+        let gpus = Gpus::open(&settings.gpus).map_err(OpenError::Watch)?;
         let first = text_root
             .bytes()
             .fold(7_u32, |h, b| h.wrapping_mul(31).wrapping_add(b.into()));
@@ -98,6 +102,7 @@ impl Shared {
             root,
             text_root,
             settings,
+            gpus,
             program,
             port_cursor: AtomicU32::new(first),
             state: Mutex::new(State {

@@ -132,7 +132,7 @@ fn settings(rng: &mut Rng) -> Checked<Settings> {
 fn capacity(free_bytes: u64) -> Capacity {
     Capacity {
         max_nodes: MOST_NODES,
-        gpus: 0,
+        gpus: Vec::new(),
         free_ports: (20_000..20_050).collect(),
         free_bytes,
     }

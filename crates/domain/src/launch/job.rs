@@ -35,8 +35,8 @@ pub struct JobLaunch<'a> {
     pub paths: &'a dyn Fn(Uid) -> NodePaths,
     /// The real directory of a share.
     pub shares: &'a dyn Fn(&Share) -> String,
-    /// GPUs of each node.
-    pub gpus_per_node: u32,
+    /// How many GPUs a node has.
+    pub gpus: &'a dyn Fn(Uid) -> u32,
     /// Seconds between SIGTERM and SIGKILL when it is stopped.
     pub grace_seconds: u32,
 }
@@ -88,23 +88,16 @@ impl JobLaunch<'_> {
 
     /// One line a node, as OpenMPI reads it; a slot for each GPU, at least one (behaviour.md section 9).
     fn hostfile(&self) -> String {
-        let slots = self.gpus_per_node.max(1);
-        self.nodes
-            .iter()
-            .map(|node| format!("{} slots={slots}\n", node.address))
-            .collect()
+        let line = |node: &PlacedNode| {
+            let slots = (self.gpus)(node.uid).max(1);
+            format!("{} slots={slots}\n", node.address)
+        };
+        self.nodes.iter().map(line).collect()
     }
 
     /// The variables that are the same on all nodes (behaviour.md section 8).
     pub(super) fn variables(&self) -> Variables {
-        let gpus = self.gpus_per_node.to_string();
-        let mut variables: Variables = [
-            ("AZ_BATCHAI_MPI_MASTER_NODE", self.master()),
-            ("AZ_BATCHAI_NUM_GPUS", gpus.clone()),
-            ("AZ_BATCHAI_NUM_GPUS_PER_NODE", gpus),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into();
+        let mut variables = Variables::from([("AZ_BATCHAI_MPI_MASTER_NODE".to_owned(), self.master())]);
         if self.nodes.len() > 1 {
             let hosts: Vec<String> = self.nodes.iter().map(|node| node.address.to_string()).collect();
             variables.insert("AZ_BATCH_HOST_LIST".to_owned(), hosts.join(","));

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{PlacementId, Uid};
+use crate::ids::{GpuId, PlacementId, Uid};
 
 /// What one node has to do for one attempt of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,6 +89,9 @@ pub struct NodePlan {
     pub setup: Option<Process>,
     /// Execution log of the setup task.
     pub execution_log: Option<String>,
+    /// GPUs that are its own.
+    #[serde(default)]
+    pub gpus: Vec<GpuId>,
 }
 
 /// Where things are on a node; the engine knows.

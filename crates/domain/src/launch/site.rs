@@ -92,6 +92,10 @@ impl<'a> Site<'a> {
                 .map(|(id, path)| (format!("AZ_BATCHAI_OUTPUT_{id}"), path.clone())),
         );
         variables.extend(job.variables());
+        // Nodes of one job may differ where missing GPUs are ignored, so each tells its own.
+        let gpus = (job.gpus)(node.uid).to_string();
+        variables.insert("AZ_BATCHAI_NUM_GPUS".to_owned(), gpus.clone());
+        variables.insert("AZ_BATCHAI_NUM_GPUS_PER_NODE".to_owned(), gpus);
         variables.insert("AZ_BATCHAI_STDOUTERR_DIR".to_owned(), stdouterr.clone());
         variables.insert("AZ_BATCHAI_MPI_HOST_FILE".to_owned(), hostfile.clone());
         Site {
