@@ -77,6 +77,18 @@ impl std::str::FromStr for PlacementId {
     }
 }
 
+/// Identity of a GPU: its UUID as NVML tells it, such as `GPU-8932f937-d72c-4106-c12f-20bd9faed9f6`. It stays
+/// the same over restarts, and CUDA_VISIBLE_DEVICES takes it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct GpuId(pub String);
+
+impl fmt::Display for GpuId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

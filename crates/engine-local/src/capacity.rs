@@ -8,11 +8,11 @@ use trainyard_engine::Capacity;
 
 use crate::state::Shared;
 
-/// Measures it now. GPUs are not looked for on the plain level.
+/// Measures it now.
 pub fn measure(shared: &Shared, ports: usize) -> Capacity {
     Capacity {
         max_nodes: shared.settings.max_nodes,
-        gpus: 0,
+        gpus: shared.gpus.offered(),
         free_ports: free_ports(shared, ports),
         free_bytes: statvfs(shared.root()).map_or(0, |disk| disk.f_bavail.saturating_mul(disk.f_frsize)),
     }

@@ -12,6 +12,7 @@ mod calls;
 mod capacity;
 mod end;
 mod entry;
+mod gpus;
 mod remote_shell;
 mod settings;
 mod start;
@@ -26,7 +27,7 @@ use trainyard_domain::launch::{LaunchPlan, NodePaths, NodePlan};
 use trainyard_engine::{Capacity, Engine, Observation};
 
 pub use end::{EndError, end_all};
-pub use settings::{NodeProgram, OpenError, Settings};
+pub use settings::{GpuSource, NodeProgram, OpenError, Settings};
 
 use crate::state::Shared;
 

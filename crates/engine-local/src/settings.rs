@@ -6,6 +6,8 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use trainyard_domain::ids::GpuId;
+
 /// How the engine works.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -19,6 +21,8 @@ pub struct Settings {
     pub cgroups: bool,
     /// Ports to choose from for jobs.
     pub ports: RangeInclusive<u16>,
+    /// Where GPUs come from.
+    pub gpus: GpuSource,
     /// How long a node may take to leave before it is killed. A node gives its job 2 seconds.
     pub leave_within: Duration,
 }
@@ -30,9 +34,19 @@ impl Default for Settings {
             environment: BTreeMap::new(),
             cgroups: true,
             ports: 20_000..=29_999,
+            gpus: GpuSource::These(Vec::new()),
             leave_within: Duration::from_secs(10),
         }
     }
+}
+
+/// Where GPUs come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GpuSource {
+    /// NVML finds those of this machine.
+    Machine,
+    /// These, whatever the machine has.
+    These(Vec<GpuId>),
 }
 
 /// The program that is a node: it is started with these arguments and `--folder FOLDER` behind them.

@@ -14,25 +14,22 @@ use trainyard_node::files::{self, Folder, NodeFile, StatusFile};
 use trainyard_node::machine::{boot_id, processes, stat};
 
 use crate::entry::{Entry, Life, Process};
-use crate::settings::{NodeProgram, Settings};
-use crate::state::make_private;
+use crate::state::{Shared, make_private};
 
 /// Name before the uid for folders that are being deleted.
 pub const DISCARDED: &str = "gone-";
 
 /// Makes the node's folder and starts its process, which makes a session of its own.
-pub fn start(
-    folder: &Folder,
-    plan: &NodePlan,
-    settings: &Settings,
-    program: &NodeProgram,
-) -> io::Result<Process> {
+pub fn start(folder: &Folder, plan: &NodePlan, shared: &Shared) -> io::Result<Process> {
+    let (settings, program) = (&shared.settings, &shared.program);
     make_private(&folder.wanted())?;
     make_private(&folder.mounts())?;
     make_private(&folder.jobs())?;
+    let mut environment = settings.environment.clone();
+    environment.extend(shared.gpus.visible(plan));
     let file = NodeFile {
         plan: plan.clone(),
-        environment: settings.environment.clone(),
+        environment,
         cgroups: settings.cgroups,
     };
     files::write(&folder.node(), &file)?;

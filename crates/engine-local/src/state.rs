@@ -18,6 +18,7 @@ use trainyard_node::files::Folder;
 use trainyard_node::look::OpenFolder;
 
 use crate::entry::Entry;
+use crate::gpus::Gpus;
 use crate::remote_shell::{self, REMOTE_SHELL};
 use crate::settings::{NodeProgram, OpenError, Settings};
 use crate::start;
@@ -49,6 +50,8 @@ pub struct Shared {
     text_root: String,
     /// Settings.
     pub settings: Settings,
+    /// The machine's GPUs.
+    pub gpus: Gpus,
     /// What to start as a node.
     pub program: NodeProgram,
     /// Where the next search for free ports begins.
@@ -93,6 +96,7 @@ impl Shared {
         let found = start::find(&nodes).map_err(unusable)?;
         let nudge = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
             .map_err(|errno| OpenError::Watch(errno.into()))?;
+        let gpus = Gpus::open(&settings.gpus).map_err(OpenError::Watch)?;
         let first = text_root
             .bytes()
             .fold(7_u32, |h, b| h.wrapping_mul(31).wrapping_add(b.into()));
@@ -100,6 +104,7 @@ impl Shared {
             root,
             text_root,
             settings,
+            gpus,
             program,
             port_cursor: AtomicU32::new(first),
             state: Mutex::new(State {

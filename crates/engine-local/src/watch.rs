@@ -109,7 +109,7 @@ fn step(shared: &Shared, node: Uid, look: bool, now: Duration) -> Turned {
         Life::Wanted { plan, not_before } if now >= *not_before => {
             let (folder, plan) = (entry.folder.clone(), plan.clone());
             drop(state);
-            let started = start::start(&folder, &plan, &shared.settings, &shared.program);
+            let started = start::start(&folder, &plan, shared);
             settle_start(shared, node, started, now)
         }
         Life::Wanted { not_before, .. } => Turned {

@@ -8,7 +8,7 @@ pub mod fake;
 
 use std::sync::Arc;
 
-use trainyard_domain::ids::{PlacementId, Uid};
+use trainyard_domain::ids::{GpuId, PlacementId, Uid};
 use trainyard_domain::launch::{LaunchPlan, NodePaths, NodePlan};
 use trainyard_domain::state::{BatchAiError, Verdict};
 
@@ -52,8 +52,8 @@ pub trait Engine: Send + Sync {
 pub struct Capacity {
     /// Most nodes at once.
     pub max_nodes: u32,
-    /// GPUs that can be given to nodes.
-    pub gpus: u32,
+    /// GPUs of the machine, those that nodes have included; neighbours stand beside each other.
+    pub gpus: Vec<GpuId>,
     /// Ports that are free on every node now, for jobs to be placed.
     pub free_ports: Vec<u16>,
     /// Bytes free where jobs and outputs are kept.

@@ -8,6 +8,7 @@ use trainyard_domain::spec::Scale;
 use trainyard_domain::state::{
     Cluster, ExecutionState, Job, Node, NodePhase, PlacedNode, Provisioning, Seen,
 };
+use trainyard_engine::Engine;
 use trainyard_store::{Page, Snapshot, StoreError};
 
 use crate::client::SUBSCRIPTION;
@@ -84,6 +85,7 @@ impl World {
     pub(crate) fn check(&mut self) -> Checked {
         let rows = self.store.read(rows)?;
         self.check_nodes(&rows)?;
+        self.check_gpus(&rows)?;
         self.check_gangs(&rows)?;
         self.check_running()?;
         for job in &rows.jobs {
@@ -135,6 +137,31 @@ impl World {
             let held =
                 job.is_some_and(|j| j.placement_id() == id && nodes_of(j).iter().any(|n| n.uid == node.uid));
             rule!(held, "node {} is kept for {id}, which does not hold it", node.uid);
+        }
+        Ok(())
+    }
+
+    /// No GPU is given to two nodes at once, and a node has as many as its size; where missing ones are ignored
+    /// it may have none. That nodes do not share one in the engine either, the engine itself sees to.
+    fn check_gpus(&self, rows: &Rows) -> Checked {
+        let mut given = BTreeSet::new();
+        for node in &rows.nodes {
+            let has = node.status.gpus.len();
+            for gpu in &node.status.gpus {
+                rule!(
+                    given.insert(gpu),
+                    "{gpu} is given to two nodes, {} is one of them",
+                    node.uid
+                );
+            }
+            let cluster = rows.clusters.iter().find(|c| c.meta.uid == node.cluster);
+            let size = cluster.and_then(|c| self.settings.vm_size(&c.spec.vm_size));
+            let wanted = size.map_or(0, |size| size.gpus as usize);
+            rule!(
+                has == wanted || has == 0 && self.settings.ignore_missing_gpus,
+                "node {} has {has} GPUs, and its size has {wanted}",
+                node.uid
+            );
         }
         Ok(())
     }
@@ -217,6 +244,15 @@ impl World {
         self.store.read(|s| {
             let nodes = s.nodes()?;
             let old: BTreeSet<Uid> = before.nodes.iter().copied().collect();
+            let offered = self.engine.capacity(0).gpus;
+            for node in nodes.iter().filter(|n| !old.contains(&n.uid)) {
+                let gone = node.status.gpus.iter().find(|gpu| !offered.contains(gpu));
+                rule!(
+                    gone.is_none(),
+                    "node {} was given {gone:?}, which the machine does not offer",
+                    node.uid
+                );
+            }
             let new: BTreeSet<Uid> = nodes.iter().map(|n| n.uid).collect();
             for uid in before.staying.difference(&new) {
                 rule!(

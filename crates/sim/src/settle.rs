@@ -24,7 +24,7 @@ impl World {
         self.note("the faults stop".to_owned());
         calm(&self.rates);
         self.set_share(false)?;
-        self.free_disk();
+        self.mend_machine();
         for path in self.standing("jobs") {
             let endless = self
                 .model

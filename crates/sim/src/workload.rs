@@ -110,8 +110,10 @@ impl World {
             name(&mut self.rng, "c", self.weights.names)
         );
         let scale = scale(&mut self.rng);
+        let sizes = ["STANDARD_D1", "STANDARD_D1", "Standard_NC6", "Standard_NC12"];
+        let size = *self.rng.pick(&sizes).unwrap_or(&"STANDARD_D1");
         let mut body = json!({"properties": {
-            "vmSize": "STANDARD_D1",
+            "vmSize": size,
             "scaleSettings": scale,
             "userAccountSettings": {"adminUserName": "sim", "adminUserPassword": "secret"}
         }});

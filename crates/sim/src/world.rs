@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use http::Method;
 use serde_json::Value;
-use trainyard_domain::ids::{Attempt, Uid};
+use trainyard_domain::ids::{Attempt, GpuId, Uid};
 use trainyard_domain::name::SubscriptionId;
 use trainyard_domain::state::JobStatus;
 use trainyard_engine::fake::FakeEngine;
@@ -30,6 +30,12 @@ use crate::{Broken, Checked, Report, Work};
 
 /// Nodes that the engine can hold. Fewer than all clusters together may ask for.
 pub const MOST_NODES: u32 = 16;
+/// GPUs that the machine has when all is well: enough for as many nodes of any size.
+const ALL_GPUS: u64 = 2 * MOST_NODES as u64;
+/// Most GPUs that it offers while things go wrong, so that clusters have to wait for them.
+const FEW_GPUS: u64 = 6;
+/// VM sizes by what is asked for, and how many GPUs each has.
+const SIZES: [(&str, u32); 3] = [("STANDARD_D1", 0), ("STANDARD_NC6", 1), ("STANDARD_NC12", 2)];
 /// Bytes without which no job starts.
 const MIN_FREE: u64 = 1_000;
 /// Most tries of one request, each cut off by a crash.
@@ -110,15 +116,15 @@ fn seal_key() -> SealKey {
 }
 
 fn settings(rng: &mut Rng) -> Checked<Settings> {
-    let size = VmSize {
+    let size = |gpus| VmSize {
         cores: 1,
-        gpus: 0,
+        gpus,
         family: "Standard D Family".to_owned(),
     };
     Ok(Settings {
         subscriptions: vec![SubscriptionId::new(SUBSCRIPTION).map_err(|e| Broken::new(e.to_string()))?],
         public_url: None,
-        vm_sizes: BTreeMap::from([("STANDARD_D1".to_owned(), size)]),
+        vm_sizes: SIZES.map(|(name, gpus)| (name.to_owned(), size(gpus))).into(),
         families: Vec::new(),
         quotas: Quotas {
             clusters: 1_000,
@@ -130,15 +136,20 @@ fn settings(rng: &mut Rng) -> Checked<Settings> {
         max_node_losses: rng.small(0, 3),
         idle_seconds: rng.small(1, 60),
         grace_seconds: rng.small(0, 30),
-        ignore_missing_gpus: false,
+        ignore_missing_gpus: rng.chance(300),
         body_bytes: 1 << 20,
     })
 }
 
-fn capacity(free_bytes: u64) -> Capacity {
+/// GPUs by their numbers.
+fn gpus(numbers: impl IntoIterator<Item = u64>) -> Vec<GpuId> {
+    numbers.into_iter().map(|n| GpuId(format!("GPU-{n}"))).collect()
+}
+
+fn capacity(free_bytes: u64, gpus: Vec<GpuId>) -> Capacity {
     Capacity {
         max_nodes: MOST_NODES,
-        gpus: 0,
+        gpus,
         free_ports: (20_000..20_050).collect(),
         free_bytes,
     }
@@ -175,7 +186,11 @@ impl World {
         let rates: SharedRates = Arc::new(Mutex::new(Rates::draw(&mut rng)));
         let clock = Arc::new(SimClock::new());
         let script = SeededScript::new(rng.fork(), Arc::clone(&rates));
-        let engine = Arc::new(FakeEngine::new(Box::new(script), capacity(MIN_FREE), clock.now()));
+        let engine = Arc::new(FakeEngine::new(
+            Box::new(script),
+            capacity(MIN_FREE, gpus(0..FEW_GPUS)),
+            clock.now(),
+        ));
         let handle = InlineHandle::memory().map_err(|e| wrong("the database", e))?;
         let store = Store::inline(handle.clone(), seal_key()).map_err(|e| wrong("the store", e))?;
         let ports = Ports {
@@ -303,8 +318,12 @@ impl World {
             Some(7) => self.toggle_share(),
             _ => {
                 let free = self.rng.between(MIN_FREE / 2, MIN_FREE * 2);
-                self.note(format!("{free} bytes are free"));
-                self.engine.set_capacity(capacity(free));
+                let there = gpus((0..FEW_GPUS).filter(|_| self.rng.chance(700)));
+                self.note(format!(
+                    "{free} bytes are free, and {} GPUs are there",
+                    there.len()
+                ));
+                self.engine.set_capacity(capacity(free, there));
                 Ok(())
             }
         }
@@ -368,9 +387,9 @@ impl World {
         Ok(())
     }
 
-    /// The disk is as free as it must be.
-    pub(crate) fn free_disk(&mut self) {
-        self.engine.set_capacity(capacity(MIN_FREE));
+    /// The disk is as free as it must be, and there are GPUs enough.
+    pub(crate) fn mend_machine(&mut self) {
+        self.engine.set_capacity(capacity(MIN_FREE, gpus(0..ALL_GPUS)));
     }
 
     /// A round of the reconcilers, perhaps cut off by a crash; whether it was not and there is more to do.

@@ -100,6 +100,7 @@ pub fn local_engine(config: &Config, surroundings: &Surroundings) -> trainyard_e
     });
     trainyard_engine_local::Settings {
         max_nodes: config.local.max_nodes,
+        gpus: trainyard_engine_local::GpuSource::Machine,
         environment: passed.collect(),
         leave_within: Duration::from_secs(u64::from(config.local.grace_seconds) + 5),
         ..trainyard_engine_local::Settings::default()

@@ -37,8 +37,8 @@ pub struct JobLaunch<'a> {
     pub paths: &'a dyn Fn(Uid) -> NodePaths,
     /// The real directory of a share.
     pub shares: &'a dyn Fn(&Share) -> String,
-    /// GPUs of each node.
-    pub gpus_per_node: u32,
+    /// How many GPUs a node has.
+    pub gpus: &'a dyn Fn(Uid) -> u32,
     /// Seconds between SIGTERM and SIGKILL when it is stopped.
     pub grace_seconds: u32,
 }
@@ -92,7 +92,7 @@ impl JobLaunch<'_> {
         (0..)
             .zip(self.nodes)
             .map(|(index, node)| {
-                let slots = work.slots(count, index, self.gpus_per_node);
+                let slots = work.slots(count, index, (self.gpus)(node.uid));
                 format!("{} slots={slots}\n", node.address)
             })
             .collect()
@@ -100,14 +100,7 @@ impl JobLaunch<'_> {
 
     /// The variables that are the same on all nodes (behaviour.md section 8).
     pub(super) fn variables(&self) -> Variables {
-        let gpus = self.gpus_per_node.to_string();
-        let mut variables: Variables = [
-            ("AZ_BATCHAI_MPI_MASTER_NODE", self.master()),
-            ("AZ_BATCHAI_NUM_GPUS", gpus.clone()),
-            ("AZ_BATCHAI_NUM_GPUS_PER_NODE", gpus),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into();
+        let mut variables = Variables::from([("AZ_BATCHAI_MPI_MASTER_NODE".to_owned(), self.master())]);
         if self.nodes.len() > 1 {
             let hosts: Vec<String> = self.nodes.iter().map(|node| node.address.to_string()).collect();
             variables.insert("AZ_BATCH_HOST_LIST".to_owned(), hosts.join(","));

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use crate::ids::Uid;
+use crate::ids::{GpuId, Uid};
 use crate::spec::{ClusterSpec, SetupTask};
 use crate::state::{BatchAiError, Share};
 
@@ -28,6 +28,8 @@ pub struct NodeLaunch<'a> {
     pub paths: &'a NodePaths,
     /// The real directory of a share.
     pub shares: &'a dyn Fn(&Share) -> String,
+    /// GPUs that are its own.
+    pub gpus: &'a [GpuId],
 }
 
 /// What the node has to be, or what its cluster asks for that this version cannot do.
@@ -53,6 +55,7 @@ pub fn node_plan(node: &NodeLaunch<'_>) -> Result<NodePlan, BatchAiError> {
             .collect(),
         execution_log: logs.map(|logs| join(&logs, &format!("execution-{}.log", node.name))),
         setup: task.map(|task| task.process),
+        gpus: node.gpus.to_vec(),
     })
 }
 

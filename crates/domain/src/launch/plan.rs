@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{PlacementId, Uid};
+use crate::ids::{GpuId, PlacementId, Uid};
 
 /// Beginning of the names of the sockets in the shared directory by which nodes take commands; the node's address
 /// follows.
@@ -112,6 +112,9 @@ pub struct NodePlan {
     pub setup: Option<Process>,
     /// Execution log of the setup task.
     pub execution_log: Option<String>,
+    /// GPUs that are its own.
+    #[serde(default)]
+    pub gpus: Vec<GpuId>,
 }
 
 /// Where things are on a node; the engine knows.

@@ -97,6 +97,10 @@ impl<'a> Site<'a> {
         );
         variables.extend(job.variables());
         variables.extend(pytorch::rendezvous(job, &shared.path));
+        // Nodes of one job may differ where missing GPUs are ignored, so each tells its own.
+        let gpus = (job.gpus)(node.uid).to_string();
+        variables.insert("AZ_BATCHAI_NUM_GPUS".to_owned(), gpus.clone());
+        variables.insert("AZ_BATCHAI_NUM_GPUS_PER_NODE".to_owned(), gpus);
         variables.insert("AZ_BATCHAI_STDOUTERR_DIR".to_owned(), stdouterr.clone());
         variables.insert("AZ_BATCHAI_MPI_HOST_FILE".to_owned(), hostfile.clone());
         let mut site = Site {

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{PlacementId, Uid};
+use crate::ids::{GpuId, PlacementId, Uid};
 use crate::spec::VmPriority;
 use crate::state::{BatchAiError, NodeStateCounts};
 
@@ -38,6 +38,9 @@ pub struct NodeStatus {
     pub leaving: bool,
     /// Why it is unusable.
     pub errors: Vec<BatchAiError>,
+    /// GPUs that are its own from allocation until its row goes; rows of before they were given out have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gpus: Vec<GpuId>,
 }
 
 /// How far a node is.
@@ -81,6 +84,7 @@ impl NodeStatus {
             placement: None,
             leaving: false,
             errors: Vec::new(),
+            gpus: Vec::new(),
         }
     }
 
@@ -154,6 +158,7 @@ pub fn node_name(cluster: Uid, number: u32, created: Timestamp, priority: VmPrio
 mod tests {
     use super::*;
     use crate::ids::Attempt;
+    use crate::stored;
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
@@ -176,6 +181,20 @@ mod tests {
         assert!(!leaving.may_go());
         assert_eq!(leaving.apply(NodeEvent::Released(other), NOW), Err(NodeRefusal));
         assert!(leaving.apply(NodeEvent::Released(id), NOW).unwrap().may_go());
+    }
+
+    #[test]
+    fn a_row_of_before_gpus_is_readable_and_one_with_gpus_comes_back() {
+        let old = r#"{"v":1,"is":{"phase":"ready","since":"1970-01-01T00:00:00Z","placement":null,
+            "leaving":false,"errors":[]}}"#;
+        let ready = NodeStatus::new(NOW).apply(NodeEvent::Ready, NOW).unwrap();
+        assert_eq!(stored::read::<NodeStatus>(old).unwrap(), ready);
+        let gpus = vec![GpuId("GPU-b".to_owned()), GpuId("GPU-a".to_owned())];
+        let with = NodeStatus { gpus, ..ready };
+        let text = stored::write(&with).unwrap();
+        assert_eq!(stored::read::<NodeStatus>(&text).unwrap(), with);
+        let left = with.apply(NodeEvent::Leave, NOW).unwrap();
+        assert_eq!(left.gpus, with.gpus, "a leaving node keeps its GPUs");
     }
 
     #[test]

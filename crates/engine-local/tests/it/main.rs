@@ -5,6 +5,7 @@
 mod bench;
 mod conformance;
 mod endings;
+mod gpus;
 mod jobs;
 mod remote;
 mod survival;

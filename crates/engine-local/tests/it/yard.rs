@@ -7,11 +7,11 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use trainyard_domain::ids::{Attempt, PlacementId, Uid};
+use trainyard_domain::ids::{Attempt, GpuId, PlacementId, Uid};
 use trainyard_domain::launch::{LaunchPlan, Mount, NodePlan, Process};
 use trainyard_domain::state::Verdict;
 use trainyard_engine::{Engine, NodeSeen, Observation, PlacementSeen};
-use trainyard_engine_local::{LocalEngine, NodeProgram, Settings, end_all};
+use trainyard_engine_local::{GpuSource, LocalEngine, NodeProgram, Settings, end_all};
 use trainyard_node::files::{self, Folder, StatusFile};
 use trainyard_node::machine::since_boot;
 
@@ -26,6 +26,8 @@ pub struct Yard {
     bell: Bell,
     seen: Mutex<Vec<Observation>>,
     cgroups: bool,
+    /// The GPUs of the machine, from the next opening on.
+    pub gpus: Vec<GpuId>,
     program: NodeProgram,
     _folder: TempDir,
 }
@@ -46,6 +48,14 @@ impl Yard {
     pub fn without_cgroups() -> Yard {
         let mut yard = Yard::empty("");
         yard.cgroups = false;
+        yard.open();
+        yard
+    }
+
+    /// A yard on a machine with these GPUs.
+    pub fn with_gpus(gpus: &[GpuId]) -> Yard {
+        let mut yard = Yard::empty("");
+        yard.gpus = gpus.to_vec();
         yard.open();
         yard
     }
@@ -81,6 +91,7 @@ impl Yard {
         Yard {
             root,
             cgroups: true,
+            gpus: Vec::new(),
             program,
             engine: None,
             bell: Bell::default(),
@@ -94,6 +105,7 @@ impl Yard {
         let settings = Settings {
             environment,
             cgroups: self.cgroups,
+            gpus: GpuSource::These(self.gpus.clone()),
             ..Settings::default()
         };
         let engine = LocalEngine::open(&self.root, settings, self.program.clone()).unwrap();
@@ -202,6 +214,7 @@ impl Yard {
             directories: vec![out.clone()],
             setup: setup.map(|script| process("setup task", script, &out, &out)),
             execution_log: Some(format!("{out}/execution.log")),
+            gpus: Vec::new(),
         }
     }
 

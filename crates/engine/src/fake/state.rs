@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use trainyard_domain::ids::{PlacementId, Uid};
+use trainyard_domain::ids::{GpuId, PlacementId, Uid};
 use trainyard_domain::launch::{LaunchPlan, NodePlan};
 use trainyard_domain::state::{BatchAiError, Verdict};
 
@@ -33,6 +33,7 @@ pub(super) struct State {
 
 struct Node {
     phase: Phase,
+    gpus: Vec<GpuId>,
     attempts: BTreeMap<PlacementId, Attempt>,
 }
 
@@ -304,14 +305,30 @@ impl State {
                 return;
             }
         }
+        if let Some((gpu, other)) = self.shared_gpu(&plan) {
+            let problem = format!("{gpu} is given to node {uid} while node {other} has it");
+            self.fact(uid, What::Misused(problem));
+        }
         let course = self.script.node(&plan);
-        self.nodes.insert(uid, Node::new(Phase::Preparing));
+        let node = Node {
+            gpus: plan.gpus,
+            ..Node::new(Phase::Preparing)
+        };
+        self.nodes.insert(uid, node);
         self.fact(uid, What::NodeBegun);
         self.tell_node(uid, NodeSeen::Preparing);
         self.plan(course.preparing, Happening::SetUp(uid, course.setup));
         if let Some(after) = course.dies {
             self.plan(after, Happening::Dies(uid));
         }
+    }
+
+    /// A GPU of the plan that a node has of which something is left.
+    fn shared_gpu(&self, plan: &NodePlan) -> Option<(GpuId, Uid)> {
+        let standing = self.nodes.iter().filter(|(_, n)| !matches!(n.phase, Phase::Gone));
+        let mut held = standing.flat_map(|(uid, node)| node.gpus.iter().map(move |gpu| (gpu, *uid)));
+        let (gpu, other) = held.find(|(gpu, _)| plan.gpus.contains(gpu))?;
+        Some((gpu.clone(), other))
     }
 
     pub(super) fn release_node(&mut self, uid: Uid) {
@@ -510,6 +527,7 @@ impl Node {
     fn new(phase: Phase) -> Node {
         Node {
             phase,
+            gpus: Vec::new(),
             attempts: BTreeMap::new(),
         }
     }

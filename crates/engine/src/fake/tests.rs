@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use trainyard_domain::ids::Attempt;
+use trainyard_domain::ids::{Attempt, GpuId};
 
 use super::*;
 use crate::{NodeSeen, PlacementSeen};
@@ -54,7 +54,7 @@ fn at(second: i64) -> Timestamp {
 fn capacity() -> Capacity {
     Capacity {
         max_nodes: 4,
-        gpus: 0,
+        gpus: Vec::new(),
         free_ports: Vec::new(),
         free_bytes: 0,
     }
@@ -69,6 +69,7 @@ fn node_plan() -> NodePlan {
         directories: Vec::new(),
         setup: None,
         execution_log: None,
+        gpus: Vec::new(),
     }
 }
 
@@ -192,4 +193,31 @@ fn a_node_never_seen_is_gone_when_released() {
     engine.advance(at(9));
     assert!(engine.nodes().is_empty());
     assert_eq!(engine.observe().len(), 2);
+}
+
+#[test]
+fn a_gpu_that_a_node_has_must_not_be_given_to_another() {
+    let engine = FakeEngine::new(Box::new(Plain), capacity(), at(0));
+    let with = |uid| NodePlan {
+        uid,
+        gpus: vec![GpuId("GPU-1".to_owned())],
+        ..node_plan()
+    };
+    let misused = || {
+        let facts = engine.facts(0);
+        facts
+            .iter()
+            .filter(|f| matches!(f.what, What::Misused(_)))
+            .count()
+    };
+    engine.ensure_node(with(NODE));
+    engine.ensure_node(with(NODE));
+    engine.release_node(NODE);
+    assert_eq!(misused(), 0);
+    engine.ensure_node(with(Uid(8)));
+    assert_eq!(misused(), 1, "the first node is not gone yet");
+    engine.release_node(Uid(8));
+    engine.advance(at(10));
+    engine.ensure_node(with(Uid(9)));
+    assert_eq!(misused(), 1);
 }

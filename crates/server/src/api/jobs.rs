@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use trainyard_domain::launch;
 use trainyard_domain::name::Name;
 use trainyard_domain::resource_id::{ClusterPath, ResourceId, cluster_id, job_id};
-use trainyard_domain::spec::JobSpec;
+use trainyard_domain::spec::{JobSpec, Toolkit};
 use trainyard_domain::state::{Cluster, Experiment, Job, JobEvent, JobStatus, Provisioning};
 use trainyard_sched::Reason;
 use trainyard_store::{Goal, NewJob, Snapshot, Tx};
@@ -23,6 +23,7 @@ use crate::http::{Call, Reply};
 use crate::lro;
 use crate::ops::Access;
 use crate::reconcile;
+use crate::settings::Settings;
 
 fn reply(version: ApiVersion, job: &Job) -> Reply {
     Reply::resource(&job.meta, version.job(job))
@@ -56,6 +57,7 @@ pub async fn create(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
     let (path, name) = (call.experiment_path()?, call.name("jobName")?);
     let wish = call.version.job_create(&call.body)?;
     let (now, random, version) = (app.now(), app.ports.random.uuid(), call.version);
+    let shared = Arc::clone(app);
     let made = app.write(move |tx| {
         standing_workspace(tx, &path.group, &path.workspace)?;
         let experiment = experiment_of(tx, &path)?;
@@ -71,6 +73,7 @@ pub async fn create(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
             return same_job(tx, found, wish);
         }
         let (cluster, wish) = cluster_of(tx, &call, wish)?;
+        check_workers(&shared.settings, &cluster, &wish)?;
         let segment = output_segment(&experiment, &name, random);
         let mounts = cluster
             .spec
@@ -174,6 +177,28 @@ fn cluster_of(tx: &Tx<'_>, call: &Call, wish: JobSpec) -> Result<(Cluster, JobSp
         ..wish
     };
     Ok((cluster, wish))
+}
+
+/// TensorFlow has at most one worker for each GPU of the job's nodes, as the specification says of
+/// `workerCount`; where the VM size has no GPUs it gives no bound.
+fn check_workers(settings: &Settings, cluster: &Cluster, wish: &JobSpec) -> Result<(), ApiError> {
+    let Toolkit::TensorFlow(wanted) = &wish.toolkit else {
+        return Ok(());
+    };
+    let size = &cluster.spec.vm_size;
+    let gpus = settings.vm_size(size).map_or(0, |size| size.gpus);
+    let most = u64::from(wish.node_count) * u64::from(gpus);
+    match wanted.worker_count {
+        Some(workers) if gpus > 0 && u64::from(workers) > most => Err(ApiError::invalid(
+            "properties.tensorFlowSettings.workerCount",
+            format!(
+                "There are {workers} workers, and nodeCount times the GPUs of {size} is {} x {gpus} = {most}. Ask for \
+                 fewer workers or more nodes.",
+                wish.node_count
+            ),
+        )),
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn output_segment(experiment: &Experiment, job: &Name, random: Uuid) -> String {

@@ -18,6 +18,7 @@ use trainyard_sched::{
 use trainyard_store::{LineEntry, StoreError, Tx};
 
 use super::effects::Effect;
+use super::gpus::gpus_held;
 use super::jobs::apply_to_job;
 use super::{Decided, Round};
 
@@ -131,6 +132,7 @@ impl Round {
         plan: &ScalePlan,
         decided: &mut Decided,
     ) -> Result<(), StoreError> {
+        let mut gpus = self.gpus_for(tx, cluster, plan.allocate)?;
         for _ in 0..plan.allocate {
             cluster.status.last_node_number += 1;
             let uid = tx.next_uid(self.now)?;
@@ -140,7 +142,10 @@ impl Round {
                 cluster: cluster.meta.uid,
                 name: node_name(cluster.meta.uid, number, self.now, cluster.spec.vm_priority),
                 address: free_address(tx, uid)?,
-                status: NodeStatus::new(self.now),
+                status: NodeStatus {
+                    gpus: gpus.pop_front().unwrap_or_default(),
+                    ..NodeStatus::new(self.now)
+                },
             };
             tx.insert_node(&node)?;
             info!(node = node.name, address = %node.address, "a node is allocated");
@@ -159,13 +164,12 @@ impl Round {
         })
     }
 
-    fn launch(&self, tx: &Tx<'_>, cluster: &Cluster, job: &Job) -> Result<Effect, StoreError> {
-        let size = self.settings.vm_size(&cluster.spec.vm_size);
-        let gpus_per_node = size.map_or(0, |size| size.gpus.min(self.capacity.gpus));
+    /// `nodes` are those of the cluster at least.
+    fn launch(&self, tx: &Tx<'_>, job: &Job, nodes: &[Node]) -> Result<Effect, StoreError> {
         let spec = tx.job_secrets(job)?;
         Ok(Effect::Launch {
+            gpus: gpus_held(job.placement_id(), nodes),
             job: Box::new(Job { spec, ..job.clone() }),
-            gpus_per_node,
         })
     }
 
@@ -177,13 +181,14 @@ impl Round {
         known: &BTreeSet<(Uid, PlacementId)>,
         decided: &mut Decided,
     ) -> Result<(), StoreError> {
-        for node in tx.nodes()? {
+        let nodes = tx.nodes()?;
+        for node in &nodes {
             let preparing = node.status.phase == trainyard_domain::state::NodePhase::Preparing;
             if preparing
                 && !node.status.leaving
                 && let Some(cluster) = tx.cluster_by_uid(node.cluster)?
             {
-                decided.effects.push(self.ensure_node(tx, &cluster, &node)?);
+                decided.effects.push(self.ensure_node(tx, &cluster, node)?);
             }
         }
         for job in tx.all_jobs_on_nodes()? {
@@ -192,11 +197,8 @@ impl Round {
             let open = |n: &&PlacedNode| n.is_open();
             let mut open = job.status.placement.iter().flat_map(|p| &p.nodes).filter(open);
             let told = open.all(|node| known.contains(&(node.uid, id)));
-            if running
-                && !told
-                && let Some(cluster) = tx.cluster_by_uid(job.cluster)?
-            {
-                decided.effects.push(self.launch(tx, &cluster, &job)?);
+            if running && !told {
+                decided.effects.push(self.launch(tx, &job, &nodes)?);
             }
         }
         Ok(())
@@ -253,7 +255,7 @@ impl Round {
                 continue;
             };
             self.start(tx, &mut job, nodes, &start.nodes, ports)?;
-            decided.effects.push(self.launch(tx, cluster, &job)?);
+            decided.effects.push(self.launch(tx, &job, nodes)?);
         }
         if self.full {
             let view = self.view(cluster, nodes, stopping);

@@ -1,6 +1,7 @@
 //! What the engine is told, after the commit that decided it.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 use tracing::warn;
 use trainyard_domain::ids::{PlacementId, Uid};
@@ -29,8 +30,8 @@ pub enum Effect {
     Launch {
         /// The job, with secrets.
         job: Box<Job>,
-        /// GPUs of each node.
-        gpus_per_node: u32,
+        /// How many GPUs its nodes have; those that are not here have none.
+        gpus: BTreeMap<Uid, u32>,
     },
     /// The attempt is not wanted.
     Stop {
@@ -55,7 +56,7 @@ impl Pump {
         match effect {
             Effect::EnsureNode { node, spec, suffix } => self.ensure_node(&node, &spec, &suffix),
             Effect::ReleaseNode(node) => engine.release_node(node),
-            Effect::Launch { job, gpus_per_node } => self.launch(&job, gpus_per_node),
+            Effect::Launch { job, gpus } => self.launch(&job, &gpus),
             Effect::Stop { placement, nodes } => engine.ensure_stopped(placement, &nodes),
             Effect::Forget { placement, node } => engine.forget(placement, node),
         }
@@ -71,6 +72,7 @@ impl Pump {
             std_out_err_path_suffix: suffix,
             paths: &self.ports.engine.paths(node.uid),
             shares: &|share| shares.directory(share),
+            gpus: &node.status.gpus,
         });
         match shares.check(plan) {
             Ok(plan) => self.ports.engine.ensure_node(plan),
@@ -81,7 +83,7 @@ impl Pump {
         }
     }
 
-    fn launch(&mut self, job: &Job, gpus_per_node: u32) {
+    fn launch(&mut self, job: &Job, gpus: &BTreeMap<Uid, u32>) {
         let Some(placement) = &job.status.placement else {
             return;
         };
@@ -98,7 +100,7 @@ impl Pump {
             task_ports: &placement.task_ports,
             paths: &|node| self.ports.engine.paths(node),
             shares: &|share| shares.directory(share),
-            gpus_per_node,
+            gpus: &|node| gpus.get(&node).copied().unwrap_or_default(),
             grace_seconds: self.settings.grace_seconds,
         });
         match shares.check(plans) {

@@ -8,6 +8,7 @@
 mod clusters;
 mod deletions;
 mod effects;
+mod gpus;
 mod jobs;
 mod observations;
 mod preemption;

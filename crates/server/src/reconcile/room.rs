@@ -1,7 +1,7 @@
 //! How many nodes a cluster can have: bounded by the machine, by quotas and by what is built.
 
 use trainyard_domain::launch::cluster_unavailable;
-use trainyard_domain::spec::{ClusterSpec, VmPriority};
+use trainyard_domain::spec::VmPriority;
 use trainyard_domain::state::{BatchAiError, Cluster};
 use trainyard_sched::Room;
 use trainyard_store::{StoreError, Tx};
@@ -69,41 +69,9 @@ impl Round {
             .min_by_key(|room| room.nodes))
     }
 
-    /// How many more nodes get GPUs of their own: those of all nodes never sum above the machine's.
-    fn room_of_gpus(&self, tx: &Tx<'_>, cluster: &Cluster) -> Result<Option<Room>, StoreError> {
-        let gpus_of = |spec: &ClusterSpec| self.settings.vm_size(&spec.vm_size).map_or(0, |size| size.gpus);
-        let gpus = gpus_of(&cluster.spec);
-        if gpus == 0 || self.settings.ignore_missing_gpus {
-            return Ok(None);
-        }
-        let mut used = 0u32;
-        for node in tx.nodes()? {
-            if let Some(of) = tx.cluster_by_uid(node.cluster)? {
-                used = used.saturating_add(gpus_of(&of.spec));
-            }
-        }
-        let there = self.capacity.gpus;
-        Ok(Some(Room {
-            nodes: there.saturating_sub(used) / gpus,
-            limit: format!("This machine offers {there} GPUs, {used} are given to nodes."),
-        }))
-    }
-
     /// What the cluster asks for that cannot be had, so that no node of it can be.
     pub(super) fn unavailable(&self, cluster: &Cluster) -> Option<BatchAiError> {
-        let gpus = self
-            .settings
-            .vm_size(&cluster.spec.vm_size)
-            .map_or(0, |size| size.gpus);
-        if gpus > self.capacity.gpus && !self.settings.ignore_missing_gpus {
-            let size = &cluster.spec.vm_size;
-            let message = format!(
-                "Nodes of size {size} have {gpus} GPUs and this machine offers {}. Use a size without GPUs, or set \
-                 local.missing_gpus = \"ignore\".",
-                self.capacity.gpus
-            );
-            return Some(BatchAiError::not_available("properties.vmSize", message));
-        }
-        cluster_unavailable(&cluster.spec)
+        self.too_few_gpus(cluster)
+            .or_else(|| cluster_unavailable(&cluster.spec))
     }
 }

@@ -22,6 +22,8 @@ pub struct State {
     pub panics_at: Option<String>,
     nodes: BTreeMap<Uid, NodeSeen>,
     runs: BTreeMap<(PlacementId, Uid), PlacementSeen>,
+    /// Every node that began, in order.
+    pub plans: Vec<NodePlan>,
     /// Every launch that began, in order.
     pub launches: Vec<(Uid, LaunchPlan)>,
     stopped: BTreeSet<PlacementId>,
@@ -33,7 +35,7 @@ impl Script {
         Script(Mutex::new(State {
             capacity: Capacity {
                 max_nodes: 50,
-                gpus: 0,
+                gpus: Vec::new(),
                 free_ports: (7000..7010).collect(),
                 free_bytes: 1 << 40,
             },
@@ -42,6 +44,7 @@ impl Script {
             panics_at: None,
             nodes: BTreeMap::new(),
             runs: BTreeMap::new(),
+            plans: Vec::new(),
             launches: Vec::new(),
             stopped: BTreeSet::new(),
             news: Vec::new(),
@@ -170,6 +173,7 @@ impl Engine for Script {
                 NodeSeen::Ready
             };
             state.node(plan.uid, seen);
+            state.plans.push(plan);
         }
     }
 

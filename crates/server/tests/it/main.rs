@@ -11,6 +11,7 @@ mod engine;
 mod events;
 mod examples;
 mod files;
+mod gpus;
 mod house;
 mod jobs;
 mod mangled;

@@ -22,6 +22,12 @@ fn of_size(size: &str, nodes: u32) -> Value {
     body
 }
 
+fn usages(house: &House) -> Value {
+    let path =
+        format!("/subscriptions/{SUBSCRIPTION}/providers/Microsoft.BatchAI/locations/East%20US/usages");
+    house.get(&path).expect(200).json()["value"].clone()
+}
+
 fn total(counts: &Value) -> u64 {
     counts
         .as_object()
@@ -122,9 +128,7 @@ fn cores_beyond_the_quota_are_not_allocated() {
     let mut cheap = of_size("STANDARD_D4", 2);
     cheap["properties"]["vmPriority"] = json!("lowpriority");
     assert_eq!(put(&house, "l", cheap)["currentNodeCount"], 1);
-    let usages =
-        format!("/subscriptions/{SUBSCRIPTION}/providers/Microsoft.BatchAI/locations/East%20US/usages");
-    let rows = house.get(&usages).expect(200).json()["value"].clone();
+    let rows = usages(&house);
     let row = |name: &str| {
         let found = rows
             .as_array()
@@ -157,7 +161,7 @@ fn cores_beyond_the_quota_are_not_allocated() {
 }
 
 #[test]
-fn the_machine_bounds_nodes_and_gpus() {
+fn the_machine_bounds_nodes() {
     let house = house(settings());
     house.engine.state().capacity.max_nodes = 2;
     let short = put(&house, "a", cluster(3));
@@ -168,26 +172,61 @@ fn the_machine_bounds_nodes_and_gpus() {
             .unwrap()
             .contains("local.max_nodes")
     );
-    house.delete("~/clusters/a").expect(202);
-    house.pump();
-    let none = put(&house, "g", of_size("STANDARD_NC6", 1));
+}
+
+#[test]
+fn a_target_above_the_quota_of_a_family_is_accepted_and_not_reached() {
+    let family = ("Standard D Family".to_owned(), (Some(9), None));
+    let quotas = Quotas {
+        family_cores: [family].into(),
+        ..settings().quotas
+    };
+    let house = house(Settings { quotas, ..settings() });
+    let message = |shown: &Value| shown["errors"][0]["message"].as_str().unwrap().to_owned();
+    let short = put(&house, "a", of_size("STANDARD_D4", 3));
     assert_eq!(
-        (&none["currentNodeCount"], &none["errors"][0]["code"]),
-        (&json!(0), &json!("NotAvailable"))
+        (&short["currentNodeCount"], &short["allocationState"]),
+        (&json!(2), &json!("steady"))
     );
-    house.engine.state().capacity.gpus = 1;
-    house.full_pump();
-    assert_eq!(
-        house.get("~/clusters/g").json()["properties"]["currentNodeCount"],
-        1
-    );
-    let second = put(&house, "h", of_size("STANDARD_NC6", 1));
-    assert_eq!(second["currentNodeCount"], 0);
     assert!(
-        second["errors"][0]["message"]
-            .as_str()
-            .unwrap()
-            .contains("1 GPUs"),
-        "{second}"
+        message(&short)
+            .contains("9 cores, 8 are in use; raise quotas.families.\"Standard D Family\".dedicated_cores"),
+        "{short}"
     );
+    let mut least = crate::house::autoscaled(5, 9);
+    least["properties"]["vmSize"] = json!("STANDARD_D4");
+    let none = put(&house, "b", least);
+    assert_eq!(none["currentNodeCount"], 0);
+    assert!(message(&none).contains("wants 5 nodes and can have 0"), "{none}");
+    // The family's own limit stands in its row, and the regional one in the others.
+    let limit_of = |row: &Value| (row["name"]["value"].clone(), row["limit"].clone());
+    let rows: Vec<_> = usages(&house).as_array().unwrap().iter().map(limit_of).collect();
+    assert!(rows.contains(&(json!("Standard D Family Cluster Dedicated vCPUs"), json!(9))));
+    assert!(rows.contains(&(json!("Standard NC Family Cluster Dedicated vCPUs"), json!(600))));
+    // Nodes of the other kind have a quota of their own.
+    let mut cheap = of_size("STANDARD_D4", 2);
+    cheap["properties"]["vmPriority"] = json!("lowpriority");
+    assert_eq!(put(&house, "l", cheap)["currentNodeCount"], 2);
+}
+
+/// The service's own answer, row by row (behaviour.md section 12).
+#[test]
+fn usages_have_the_names_and_the_order_of_the_service() {
+    let Some(examples) = crate::house::reference("spec/examples/2018-05-01") else {
+        return;
+    };
+    let text = std::fs::read_to_string(examples.join("ListUsages.json")).unwrap();
+    let published: Value = serde_json::from_str(&text).unwrap();
+    let published = published["responses"]["200"]["body"]["value"].clone();
+    let families = ["D", "Dv2", "NC", "NCv2", "NCv3", "ND", "NV"];
+    let house = house(Settings {
+        families: families.map(|name| format!("Standard {name} Family")).to_vec(),
+        ..settings()
+    });
+    let words = |rows: &Value| -> Vec<(Value, Value)> {
+        let rows = rows.as_array().unwrap().iter();
+        rows.map(|row| (row["name"].clone(), row["unit"].clone()))
+            .collect()
+    };
+    assert_eq!(words(&usages(&house)), words(&published));
 }

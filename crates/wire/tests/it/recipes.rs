@@ -97,7 +97,7 @@ fn planned(spec: &JobSpec) -> String {
             one_machine: false,
         },
         shares: &|share| format!("/{}", share.name),
-        gpus_per_node: 1,
+        gpus: &|_| 1,
         grace_seconds: 30,
     });
     plans.unwrap().iter().map(|(_, plan)| shown(plan)).collect()

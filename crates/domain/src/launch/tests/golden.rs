@@ -166,6 +166,7 @@ fn rendered_node(cluster: &ClusterSpec) -> String {
         std_out_err_path_suffix: "SUB/rg/workspaces/ws/clusters/c/0f3c",
         paths: &paths(Uid(1)),
         shares: &shares,
+        gpus: &[],
     });
     render::node_plan(&plan.unwrap())
 }

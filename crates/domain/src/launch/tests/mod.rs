@@ -1,6 +1,7 @@
 //! Tests of the launch plans as a whole, and the words in which they are written.
 
 mod golden;
+mod gpus;
 mod place;
 mod render;
 mod toolkits;
@@ -129,6 +130,11 @@ pub fn shares(share: &Share) -> String {
 
 /// The plans of a job on as many nodes as it asks for, each with `gpus` GPUs.
 pub fn plans_of(spec: &JobSpec, gpus: u32) -> Result<Vec<(Uid, LaunchPlan)>, BatchAiError> {
+    plans_with(spec, &|_| gpus)
+}
+
+/// The same where each node has GPUs of its own number.
+pub fn plans_with(spec: &JobSpec, gpus: &dyn Fn(Uid) -> u32) -> Result<Vec<(Uid, LaunchPlan)>, BatchAiError> {
     let name = |text| Name::new(text, "").unwrap();
     let nodes: Vec<PlacedNode> = (1..=spec.node_count)
         .map(|n| PlacedNode {
@@ -154,7 +160,7 @@ pub fn plans_of(spec: &JobSpec, gpus: u32) -> Result<Vec<(Uid, LaunchPlan)>, Bat
         task_ports: &[23457, 23458, 23459, 23460],
         paths: &paths,
         shares: &shares,
-        gpus_per_node: gpus,
+        gpus,
         grace_seconds: 30,
     })
 }
