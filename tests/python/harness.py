@@ -131,13 +131,14 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}"
         self.process = None
         self.begins = 0  # where the log of the last start begins
+        self.environment = own_environment()
 
     def start(self, wait=True):
         command = [binary(), "serve", "--listen", f"127.0.0.1:{self.port}", "--data", str(self.data)]
         with open(self.log, "ab") as log:
             self.begins = log.tell()
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=own_environment()
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment
             )
         if wait:
             self.wait_ready()

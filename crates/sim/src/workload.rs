@@ -148,7 +148,24 @@ impl World {
         let path = format!("{experiment}/jobs/{}", name(&mut self.rng, "j", 19));
         let most = *self.rng.pick(&[1, 2, 4]).unwrap_or(&1);
         let nodes = self.rng.small(1, most);
+        let (member, settings) = match self.rng.between(0, 9) {
+            0 | 1 => (
+                "pyTorchSettings",
+                json!({"pythonScriptFilePath": "/train.py", "communicationBackend": "tcp"}),
+            ),
+            // A parameter server beside a worker, and nodes that decide and others that do not.
+            2 | 3 => (
+                "tensorFlowSettings",
+                json!({"pythonScriptFilePath": "/train.py", "workerCount": 1}),
+            ),
+            4 => ("customMpiSettings", json!({"commandLine": "true"})),
+            _ => ("customToolkitSettings", json!({"commandLine": "true"})),
+        };
         let mut fate = Fate::draw(&mut self.rng, nodes);
+        // Only PyTorch has ranks on all nodes; of the others the first node alone has an end of its own.
+        if member != "pyTorchSettings" && matches!(fate.end, End::Exits(_)) {
+            fate.bad = 0;
+        }
         if fate.end == End::Never && !self.weights.endless {
             fate.end = End::Exits(0);
         }
@@ -165,19 +182,6 @@ impl World {
             "jobPreparation": {"commandLine": fate.command()},
             "stdOutErrPathPrefix": "$AZ_BATCHAI_JOB_TEMP"
         }});
-        let (member, settings) = match self.rng.between(0, 9) {
-            0 | 1 => (
-                "pyTorchSettings",
-                json!({"pythonScriptFilePath": "/train.py", "communicationBackend": "tcp"}),
-            ),
-            // A parameter server beside a worker, and nodes that decide and others that do not.
-            2 | 3 => (
-                "tensorFlowSettings",
-                json!({"pythonScriptFilePath": "/train.py", "workerCount": 1}),
-            ),
-            4 => ("customMpiSettings", json!({"commandLine": "true"})),
-            _ => ("customToolkitSettings", json!({"commandLine": "true"})),
-        };
         body["properties"][member] = settings;
         if limited {
             body["properties"]["constraints"] = json!({"maxWallClockTime": "PT45S"});

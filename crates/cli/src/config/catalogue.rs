@@ -18,8 +18,10 @@ const NV: &str = "Standard NV Family";
 /// Name, cores, memory in halves of a GiB, GPUs, family.
 type Row = (&'static str, u32, u64, u32, &'static str);
 
+// The sizes with an S behind the D have premium disks. The service took them for file servers alone and lists no
+// family of theirs, so they count to that of their twins.
 #[rustfmt::skip]
-const SIZES: [Row; 37] = [
+const SIZES: [Row; 55] = [
     ("STANDARD_D1", 1, 7, 0, D),
     ("STANDARD_D2", 2, 14, 0, D),
     ("STANDARD_D3", 4, 28, 0, D),
@@ -28,6 +30,14 @@ const SIZES: [Row; 37] = [
     ("STANDARD_D12", 4, 56, 0, D),
     ("STANDARD_D13", 8, 112, 0, D),
     ("STANDARD_D14", 16, 224, 0, D),
+    ("STANDARD_DS1", 1, 7, 0, D),
+    ("STANDARD_DS2", 2, 14, 0, D),
+    ("STANDARD_DS3", 4, 28, 0, D),
+    ("STANDARD_DS4", 8, 56, 0, D),
+    ("STANDARD_DS11", 2, 28, 0, D),
+    ("STANDARD_DS12", 4, 56, 0, D),
+    ("STANDARD_DS13", 8, 112, 0, D),
+    ("STANDARD_DS14", 16, 224, 0, D),
     ("STANDARD_D1_V2", 1, 7, 0, DV2),
     ("STANDARD_D2_V2", 2, 14, 0, DV2),
     ("STANDARD_D3_V2", 4, 28, 0, DV2),
@@ -38,6 +48,16 @@ const SIZES: [Row; 37] = [
     ("STANDARD_D13_V2", 8, 112, 0, DV2),
     ("STANDARD_D14_V2", 16, 224, 0, DV2),
     ("STANDARD_D15_V2", 20, 280, 0, DV2),
+    ("STANDARD_DS1_V2", 1, 7, 0, DV2),
+    ("STANDARD_DS2_V2", 2, 14, 0, DV2),
+    ("STANDARD_DS3_V2", 4, 28, 0, DV2),
+    ("STANDARD_DS4_V2", 8, 56, 0, DV2),
+    ("STANDARD_DS5_V2", 16, 112, 0, DV2),
+    ("STANDARD_DS11_V2", 2, 28, 0, DV2),
+    ("STANDARD_DS12_V2", 4, 56, 0, DV2),
+    ("STANDARD_DS13_V2", 8, 112, 0, DV2),
+    ("STANDARD_DS14_V2", 16, 224, 0, DV2),
+    ("STANDARD_DS15_V2", 20, 280, 0, DV2),
     ("STANDARD_NC6", 6, 112, 1, NC),
     ("STANDARD_NC12", 12, 224, 2, NC),
     ("STANDARD_NC24", 24, 448, 4, NC),
@@ -104,5 +124,38 @@ mod tests {
         }
         let d1 = &sizes["STANDARD_D1"];
         assert_eq!((d1.cores, d1.memory), (1, 3584));
+    }
+
+    #[test]
+    fn premium_disks_change_nothing_else_of_a_size() {
+        let sizes = sizes();
+        let premium: Vec<_> = sizes
+            .iter()
+            .filter(|(name, _)| name.starts_with("STANDARD_DS"))
+            .collect();
+        assert_eq!(premium.len(), 18);
+        for (name, size) in premium {
+            assert_eq!(size, &sizes[&name.replace("_DS", "_D")], "{name}");
+        }
+    }
+
+    /// The published list of usages names the families, in its order.
+    #[test]
+    fn families_are_those_of_the_published_usages() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../../shared/reference/spec/examples/2018-05-01/ListUsages.json"
+        );
+        let Ok(text) = std::fs::read_to_string(path) else {
+            println!("left out: ../shared is not here (families of the usages)");
+            return;
+        };
+        let example: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let rows = example["responses"]["200"]["body"]["value"].as_array().unwrap();
+        let names = rows.iter().filter_map(|row| row["name"]["value"].as_str());
+        let families: Vec<&str> = names
+            .filter_map(|name| name.strip_suffix(" Cluster Dedicated vCPUs"))
+            .collect();
+        assert_eq!(families, FAMILIES);
     }
 }

@@ -14,6 +14,12 @@ pub enum Unusable {
     /// One of two.
     #[error("tls.certificate and tls.key go together, and {0} is missing: set it, or neither")]
     HalfTls(&'static str),
+    /// A quota that counts nothing.
+    #[error(
+        "quotas.families.{0:?} is the quota of no VM size: write a family as docs/configuration.md names it, or one \
+         of your own vm_sizes"
+    )]
+    NoSuchFamily(String),
     /// A value out of its range.
     #[error("{key} is {found}: {rule}")]
     Value {
@@ -77,6 +83,11 @@ pub fn check(config: &Config) -> Result<(), Unusable> {
         body,
         "1KiB to 1GiB is possible",
     )?;
+    let sizes = config.sizes();
+    let known = |family: &str| sizes.values().any(|size| size.family == family);
+    if let Some(family) = config.quotas.families.keys().find(|family| !known(family)) {
+        return Err(Unusable::NoSuchFamily(family.clone()));
+    }
     for (name, size) in &config.vm_sizes {
         let (cores, memory) = (
             format!("vm_sizes.{name}.cores"),

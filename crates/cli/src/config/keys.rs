@@ -111,7 +111,7 @@ pub const KEYS: &[Key] = &[
         "local.missing_gpus",
         Kind::Text,
         "wait",
-        "A VM size has more GPUs than the machine: `wait` keeps the cluster below its target, `ignore` starts its nodes without GPUs.",
+        "Too few GPUs are free for a new node: `wait` keeps the cluster below its target, `ignore` starts the node without. See [GPUs](gpus.md).",
     ),
     key(
         "local.pass_environment",
@@ -192,7 +192,12 @@ pub const KEYS: &[Key] = &[
         "the catalogue's",
         "Its memory in MiB.",
     ),
-    key("vm_sizes.NAME.gpus", Kind::Number, "0", "Its GPUs."),
+    key(
+        "vm_sizes.NAME.gpus",
+        Kind::Number,
+        "0",
+        "How many GPUs each of its nodes has for itself.",
+    ),
     key(
         "vm_sizes.NAME.family",
         Kind::Text,

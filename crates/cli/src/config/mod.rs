@@ -50,7 +50,7 @@ pub struct Tls {
     pub key: Option<PathBuf>,
 }
 
-/// What to do with a VM size that has more GPUs than the machine.
+/// What to do when too few GPUs are free for a new node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MissingGpus {

@@ -260,6 +260,28 @@ fn own_sizes_lie_over_the_catalogue() {
     assert!(!sizes.contains_key("standard_d1"));
 }
 
+#[test]
+fn a_quota_of_a_family_that_no_size_is_of_is_refused() {
+    let place = Place::new(&[]);
+    let quota = |family: &str| format!("[quotas.families.\"{family}\"]\ndedicated_cores = 4\n");
+    for family in ["Standard NC Family", "Standard NCv3 Family"] {
+        place.write(DEFAULT_FILE, &quota(family));
+        let config = place.load(&[]).unwrap();
+        assert_eq!(config.quotas.families[family].dedicated_cores, Some(4));
+    }
+    for family in ["standard nc family", "Mine"] {
+        place.write(DEFAULT_FILE, &quota(family));
+        let refusal = place.refusal(&[]);
+        assert!(
+            refusal.starts_with(&format!("quotas.families.\"{family}\"")),
+            "{refusal}"
+        );
+    }
+    let own = "[vm_sizes.A]\ncores = 1\nmemory = 1\nfamily = \"Mine\"\n";
+    place.write(DEFAULT_FILE, &format!("{}{own}", quota("Mine")));
+    assert_eq!(place.load(&[]).unwrap().sizes()["A"].family, "Mine");
+}
+
 /// Every member set, by a literal that does not compile when one is missing.
 fn full() -> Config {
     let some = || Some(PathBuf::from("x"));

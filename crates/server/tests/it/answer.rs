@@ -128,7 +128,9 @@ fn counts_add_up(value: &Value) -> bool {
             let total = members.get("currentNodeCount").and_then(Value::as_u64);
             let counts = members.get("nodeStateCounts").and_then(Value::as_object);
             let sum = counts.map(|c| c.values().filter_map(Value::as_u64).sum::<u64>());
-            total == sum && members.values().all(counts_add_up)
+            // The OpenAPI document describes both members.
+            let described = members.get("currentNodeCount").is_some_and(Value::is_object);
+            (described || total == sum) && members.values().all(counts_add_up)
         }
         Value::Array(values) => values.iter().all(counts_add_up),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
