@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use trainyard_domain::ids::Uid;
 use trainyard_domain::launch;
 use trainyard_domain::name::Name;
 use trainyard_domain::resource_id::{ClusterPath, ResourceId, cluster_id, job_id};
@@ -13,6 +14,7 @@ use trainyard_store::{Goal, NewJob, Snapshot, Tx};
 use trainyard_wire::v2018_05_01 as wire;
 use uuid::Uuid;
 
+use super::mounts::file_servers_of;
 use super::{
     CallLinks, ExperimentPath, Outcome, absent_is_none, etag, experiment_of, group_of, list as list_reply,
     standing, standing_workspace, workspace_of,
@@ -68,6 +70,7 @@ pub async fn create(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
             return same_job(tx, found, wish);
         }
         let (cluster, wish) = cluster_of(tx, &call, wish)?;
+        let servers = file_servers_of(tx, &call, wish.mount_volumes.as_ref(), VOLUMES)?;
         let segment = output_segment(&experiment, &name, random);
         let mounts = cluster
             .spec
@@ -87,6 +90,8 @@ pub async fn create(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
             status,
         };
         let made = tx.insert_job(new, now)?;
+        let servers: Vec<Uid> = servers.iter().map(|server| server.meta.uid).collect();
+        tx.insert_mounts(made.meta.uid, &servers)?;
         tx.look_at_cluster(cluster.meta.uid)?;
         tx.insert_event(&call.event(now, id_of(&made), None))?;
         Ok(made)
@@ -137,6 +142,8 @@ fn canonical(path: &ClusterPath) -> Result<ResourceId, ApiError> {
     )?)
 }
 
+/// The volumes of a job in its body.
+const VOLUMES: &str = "properties.mountVolumes";
 /// The member of a job that names its cluster.
 const CLUSTER_MEMBER: &str = "properties.cluster.id";
 

@@ -153,6 +153,7 @@ impl Round {
             node: Box::new(node.clone()),
             spec: Box::new(spec),
             suffix: cluster.status.std_out_err_path_suffix.clone(),
+            folders: tx.mounted_folders(cluster.meta.uid)?,
         })
     }
 
@@ -163,6 +164,7 @@ impl Round {
         Ok(Effect::Launch {
             job: Box::new(Job { spec, ..job.clone() }),
             gpus_per_node,
+            folders: tx.mounted_folders(job.meta.uid)?,
         })
     }
 

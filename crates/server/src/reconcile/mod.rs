@@ -11,6 +11,7 @@ mod effects;
 mod jobs;
 mod observations;
 mod room;
+mod sources;
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,7 +23,7 @@ use trainyard_domain::state::BatchAiError;
 use trainyard_engine::{Capacity, Observation, PlacementSeen};
 use trainyard_store::{StoreError, Tx};
 
-pub use effects::Effect;
+pub use effects::{Effect, delete_folders};
 pub use jobs::{apply_to_job, begin_job_deletion};
 
 use crate::lro;
@@ -37,6 +38,8 @@ pub struct Pump {
     seen: Vec<Observation>,
     /// Attempts that could not be told to the engine, and why, to be applied in the next round.
     refused: Vec<(PlacementId, BatchAiError)>,
+    /// Folders that were taken away, to be noted in the next round.
+    removed: Vec<String>,
     /// The last round failed, so what it had observed is lost: look at everything.
     full_next: bool,
 }
@@ -70,6 +73,7 @@ impl Pump {
             ports,
             seen: Vec::new(),
             refused: Vec::new(),
+            removed: Vec::new(),
             full_next: true,
         }
     }
@@ -87,7 +91,8 @@ impl Pump {
             }
         }
         Ok(Progress {
-            again: decided.again || !self.seen.is_empty() || !self.refused.is_empty(),
+            again: decided.again
+                || !(self.seen.is_empty() && self.refused.is_empty() && self.removed.is_empty()),
         })
     }
 
@@ -99,6 +104,7 @@ impl Pump {
         let full = std::mem::take(&mut self.full_next) || full;
         let mut seen = std::mem::take(&mut self.seen);
         let refused = std::mem::take(&mut self.refused);
+        let removed = std::mem::take(&mut self.removed);
         let engine = &self.ports.engine;
         if full {
             seen.extend(engine.observe_all());
@@ -117,7 +123,7 @@ impl Pump {
         }
         let now = self.ports.clock.now_in_millis();
         let decided = self.is_due(full, &seen, now).and_then(|due| {
-            if !due && refused.is_empty() {
+            if !due && refused.is_empty() && removed.is_empty() {
                 return Ok(Decided::default());
             }
             let round = Round {
@@ -126,7 +132,10 @@ impl Pump {
                 now,
                 full,
             };
-            let write = self.ports.store.write(move |tx| round.run(tx, seen, refused));
+            let write = self
+                .ports
+                .store
+                .write(move |tx| round.run(tx, seen, refused, &removed));
             write.wait().map_err(|error| error.flatten())
         });
         decided.map_err(|error| {
@@ -159,12 +168,16 @@ impl Round {
         tx: &Tx<'_>,
         seen: Vec<Observation>,
         refused: Vec<(PlacementId, BatchAiError)>,
+        removed: &[String],
     ) -> Result<Decided, StoreError> {
         let mut decided = Decided::default();
         let known: BTreeSet<_> = seen.iter().filter_map(placement_of).collect();
         self.observe(tx, seen, &mut decided)?;
         for (id, error) in refused {
             self.refuse(tx, id, error)?;
+        }
+        for name in removed {
+            tx.folder_is_removed(name)?;
         }
         if self.full {
             self.tell_again(tx, &known, &mut decided)?;

@@ -22,6 +22,8 @@ pub struct State {
     pub panics_at: Option<String>,
     nodes: BTreeMap<Uid, NodeSeen>,
     runs: BTreeMap<(PlacementId, Uid), PlacementSeen>,
+    /// The plan of every node that was wanted, in order, also where it was told again.
+    pub plans: Vec<NodePlan>,
     /// Every launch that began, in order.
     pub launches: Vec<(Uid, LaunchPlan)>,
     stopped: BTreeSet<PlacementId>,
@@ -42,6 +44,7 @@ impl Script {
             panics_at: None,
             nodes: BTreeMap::new(),
             runs: BTreeMap::new(),
+            plans: Vec::new(),
             launches: Vec::new(),
             stopped: BTreeSet::new(),
             news: Vec::new(),
@@ -163,6 +166,7 @@ impl State {
 impl Engine for Script {
     fn ensure_node(&self, plan: NodePlan) {
         let mut state = self.state();
+        state.plans.push(plan.clone());
         if !state.nodes.contains_key(&plan.uid) {
             let seen = if state.slow_nodes {
                 NodeSeen::Preparing

@@ -164,10 +164,7 @@ fn what_is_set_aside_goes_and_nothing_else() {
     for gone in ["one", "three", "one", "never-there"] {
         ground.servers.set_aside(&name(gone)).unwrap();
     }
-    assert_eq!(
-        ground.entries(),
-        ["gone-one", "gone-three", "stranger", "two"]
-    );
+    assert_eq!(ground.entries(), ["gone-one", "gone-three", "stranger", "two"]);
     assert_eq!(ground.servers.names().unwrap(), ["stranger", "two"]);
     assert!(matches!(
         ground.directory(&name("one"), ""),

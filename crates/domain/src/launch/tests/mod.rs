@@ -1,6 +1,7 @@
 //! Tests of the launch plans as a whole, and the words in which they are written.
 
 mod golden;
+mod mounts;
 mod place;
 mod render;
 mod unavailable;
@@ -124,6 +125,10 @@ pub fn shares(share: &Share) -> String {
     format!("/shares/{}/{:?}/{}", share.account, share.kind, share.name)
 }
 
+pub fn file_servers(entry: usize) -> String {
+    format!("/file-servers/{entry}")
+}
+
 /// The plans of a job on as many nodes as it asks for, each with `gpus` GPUs.
 pub fn plans_of(spec: &JobSpec, gpus: u32) -> Result<Vec<(Uid, LaunchPlan)>, BatchAiError> {
     let name = |text| Name::new(text, "").unwrap();
@@ -149,6 +154,7 @@ pub fn plans_of(spec: &JobSpec, gpus: u32) -> Result<Vec<(Uid, LaunchPlan)>, Bat
         port: 23456,
         paths: &paths,
         shares: &shares,
+        file_servers: &file_servers,
         gpus_per_node: gpus,
         grace_seconds: 30,
     })

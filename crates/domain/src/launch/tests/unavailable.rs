@@ -40,10 +40,12 @@ fn unmanaged() -> MountVolumes {
 
 #[test]
 fn what_is_built_is_not_refused() {
+    let mut mounting = custom("true");
+    mounting.mount_volumes = Some(file_server("nfs"));
     let mut two_nodes = pytorch(Some(Tcp), None);
     two_nodes.node_count = 2;
     let one_process = [Some(Mpi), Some(Nccl), Some(Gloo), None].map(|backend| pytorch(backend, None));
-    for spec in [custom("true"), pytorch(Some(Gloo), Some(4)), two_nodes]
+    for spec in [custom("true"), mounting, pytorch(Some(Gloo), Some(4)), two_nodes]
         .iter()
         .chain(&one_process)
     {
@@ -99,7 +101,6 @@ fn containers_volumes_and_vaults_are_named() {
     );
 
     for (mounts, expected) in [
-        (file_server("nfs"), "properties.mountVolumes.fileServers"),
         (unmanaged(), "properties.mountVolumes.unmanagedFileSystems"),
         (
             file_share("https://acc/..", "x"),
