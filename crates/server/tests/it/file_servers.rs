@@ -237,6 +237,12 @@ fn the_start_gives_old_file_servers_a_folder_and_leaves_strangers_alone() {
     let house = house.restart();
     let folder = house.folder_of("old");
     assert!(folder.is_dir());
+    let housed = house
+        .stored_servers()
+        .iter()
+        .filter(|s| s.folder.is_some())
+        .count();
+    assert_eq!(housed, 2, "one that has failed gets none");
     assert!(
         house.get("~/fileServers/old").expect(200).json()["properties"]
             .get("subnet")
