@@ -1,6 +1,8 @@
 """File servers made by the SDK and mounted by real nodes and jobs; what is in their folders on this machine."""
 
+import contextlib
 import re
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -153,6 +155,28 @@ def test_premium_disks_on_a_plain_size_fail(yard):
         make_cluster(yard, "unmounted", 0, reference(found))
     assert (refused.value.status_code, refused.value.error.error) == (409, "FileServerFailed")
     delete(yard, "premium")
+
+
+def test_one_of_the_version_before_gets_a_folder_at_the_start(own_server):
+    yard = Yard(own_server)
+    yard.build(nodes=1)
+    server = make(yard, "old")
+    folder_of(yard, "old").rmdir()
+    own_server.terminate()
+    # As the version before left it: no folder, and no subnet.
+    with contextlib.closing(sqlite3.connect(own_server.data / "trainyard.db")) as store, store:
+        store.execute("UPDATE file_servers SET folder = NULL, made_subnet = NULL")
+    own_server.start()
+    yard.client = client_of(own_server, yard.subscription)
+    assert yard.client.file_servers.get(yard.group, yard.workspace, "old").subnet is None
+    (folder,) = (own_server.data / "file-servers").iterdir()
+    job = yard.run(
+        "writes",
+        'echo kept > "$AZ_BATCHAI_JOB_MOUNT_ROOT/nfs/file"',
+        mount_volumes=models.MountVolumes(file_servers=[reference(server)]),
+    )
+    assert job.execution_state == "succeeded"
+    assert (folder / "file").read_text() == "kept\n"
 
 
 def test_it_outlives_a_killed_server_and_goes_with_its_workspace(own_server):

@@ -6,9 +6,8 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use trainyard_domain::state::FileServer;
-use trainyard_store::db::InlineHandle;
 
-use crate::house::{Answer, House, SECRET, SUBSCRIPTION, cluster, local, log, settings};
+use crate::house::{Answer, House, SECRET, SUBSCRIPTION, cluster, local, log};
 
 /// A file server of this size with disks of this kind.
 pub fn sized(size: &str, disks: &str) -> Value {
@@ -218,41 +217,30 @@ fn a_folder_goes_also_when_the_server_is_killed_right_after_the_delete() {
 }
 
 #[test]
-fn the_start_gives_old_file_servers_a_folder_and_leaves_strangers_alone() {
-    let disk = InlineHandle::memory().unwrap();
-    let house = House::with(settings(), disk.clone()).furnish(0);
-    house.put("~/fileServers/old", server()).expect(200);
+fn the_start_makes_no_missing_folder_and_leaves_strangers_alone() {
+    let house = House::furnished(0);
     house
         .put("~/fileServers/bad", sized("STANDARD_D1", "Premium_LRS"))
         .expect(202);
     house.put("~/fileServers/lost", server()).expect(200);
     let lost = house.folder_of("lost");
     fs::remove_dir(&lost).unwrap();
-    // As the version before made it.
-    let forget = "UPDATE file_servers SET folder = NULL, made_subnet = NULL WHERE name = 'old'";
-    disk.with_connection(|conn| conn.execute_batch(forget)).unwrap();
-    let orphan = house.folder_names();
-    fs::write(house.folders().join(&orphan[0]).join("data"), "1").unwrap();
+    let stranger = house.folders().join("stranger");
+    fs::create_dir(&stranger).unwrap();
+    fs::write(stranger.join("data"), "1").unwrap();
 
     let house = house.restart();
-    let folder = house.folder_of("old");
-    assert!(folder.is_dir());
-    let housed = house
-        .stored_servers()
-        .iter()
-        .filter(|s| s.folder.is_some())
-        .count();
-    assert_eq!(housed, 2, "one that has failed gets none");
-    assert!(
-        house.get("~/fileServers/old").expect(200).json()["properties"]
-            .get("subnet")
-            .is_none()
+    assert!(stranger.join("data").exists());
+    assert!(!lost.exists(), "a folder that is missing is not made empty");
+    assert_eq!(
+        house.folder_names(),
+        ["stranger"],
+        "one that has failed gets none"
     );
-    assert!(house.folders().join(&orphan[0]).join("data").exists());
     let log = log();
     for (path, text) in [
-        (house.folders().join(&orphan[0]), "belongs to no file server"),
-        (lost.clone(), "the folder of a file server is missing"),
+        (stranger, "belongs to no file server"),
+        (lost, "the folder of a file server is missing"),
     ] {
         let path = path.display().to_string();
         assert!(
@@ -261,8 +249,6 @@ fn the_start_gives_old_file_servers_a_folder_and_leaves_strangers_alone() {
             "{text}"
         );
     }
-    assert!(!lost.exists(), "a folder that is missing is not made empty");
-    assert_eq!(house.restart().folder_of("old"), folder);
 }
 
 #[test]
