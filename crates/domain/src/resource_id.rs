@@ -41,6 +41,15 @@ impl ResourceId {
         &self.0
     }
 
+    /// The subnet that the service makes for a file server without one: `id` is a GUID of its own
+    /// (behaviour.md section 3).
+    pub fn made_subnet(subscription: &SubscriptionId, id: impl fmt::Display) -> ResourceId {
+        ResourceId(format!(
+            "/subscriptions/{subscription}/resourceGroups/fileserverrg-{id}/providers/Microsoft.Network\
+             /virtualNetworks/{id}vnet/subnets/Subnet-1"
+        ))
+    }
+
     /// Lower-cased: what comparisons use.
     pub fn key(&self) -> String {
         self.0.to_ascii_lowercase()
@@ -200,6 +209,18 @@ mod tests {
         let server = ResourceId::new(&CLUSTER.replace("clusters", "fileServers"), "x").unwrap();
         assert!(server.cluster().is_none());
         assert!(server.file_server().is_some());
+    }
+
+    #[test]
+    fn a_made_subnet_looks_as_recorded_and_is_an_id() {
+        let subscription = SubscriptionId::new("s-1").unwrap();
+        let id = ResourceId::made_subnet(&subscription, "7feb1976");
+        assert_eq!(
+            id.as_str(),
+            "/subscriptions/s-1/resourceGroups/fileserverrg-7feb1976/providers/Microsoft.Network\
+             /virtualNetworks/7feb1976vnet/subnets/Subnet-1"
+        );
+        assert_eq!(ResourceId::new(id.as_str(), "subnet.id").unwrap(), id);
     }
 
     #[test]

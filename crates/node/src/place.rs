@@ -14,7 +14,8 @@ pub const MOUNT_FAILED: &str = "MountFailed";
 /// Code for a directory or file of the job that could not be made.
 pub const ENVIRONMENT_FAILED: &str = "JobEnvironmentFailed";
 
-/// Shows each source at its path. On the plain level a mount is a symbolic link.
+/// Shows each source at its path. On the plain level a mount is a symbolic link. A source is never made here: the
+/// server has made it, and one that is missing since then must not come back empty.
 pub fn mount_all(mounts: &[Mount]) -> Result<(), BatchAiError> {
     mounts.iter().try_for_each(|mount| {
         link(mount).map_err(|error| {
@@ -28,7 +29,9 @@ pub fn mount_all(mounts: &[Mount]) -> Result<(), BatchAiError> {
 }
 
 fn link(mount: &Mount) -> io::Result<()> {
-    fs::create_dir_all(&mount.source)?;
+    if !fs::metadata(&mount.source)?.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
     let path = Path::new(&mount.path);
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
@@ -123,6 +126,13 @@ mod tests {
     fn a_mount_shows_its_source_and_is_refused_where_something_else_is() {
         let base = tempfile::tempdir().unwrap();
         let first = mount(base.path(), "a", "m/x");
+        assert_eq!(
+            mount_all(std::slice::from_ref(&first)).unwrap_err().code,
+            MOUNT_FAILED
+        );
+        assert!(!base.path().join("a").exists(), "a missing source stays missing");
+        fs::create_dir_all(base.path().join("a")).unwrap();
+        fs::create_dir_all(base.path().join("b")).unwrap();
         mount_all(std::slice::from_ref(&first)).unwrap();
         mount_all(std::slice::from_ref(&first)).unwrap();
         fs::write(base.path().join("a/f"), "1").unwrap();

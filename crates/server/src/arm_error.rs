@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use trainyard_domain::invalid::Invalid;
-use trainyard_storage::LinkError;
+use trainyard_storage::{FolderError, LinkError};
 use trainyard_store::StoreError;
 use trainyard_store::db::{Error as DbError, WriteError};
 use trainyard_wire::{ApiVersion, BadBody, BadCode};
@@ -99,6 +99,27 @@ pub enum ApiError {
         /// Its name.
         name: String,
     },
+    /// A file server is mounted.
+    #[error("the file server is mounted")]
+    FileServerInUse {
+        /// Its name.
+        name: String,
+        /// Who mounts it, one of them.
+        by: String,
+        /// How many more do.
+        more: usize,
+    },
+    /// A file server that is to be mounted has failed.
+    #[error("the file server has failed")]
+    FileServerFailed {
+        /// Its name.
+        name: String,
+        /// The member that names it.
+        target: String,
+    },
+    /// The folder of a file server cannot be made.
+    #[error("the folder of a file server cannot be made")]
+    FileServerFolder(#[source] FolderError),
     /// If-Match or If-None-Match does not hold.
     #[error("a precondition of the request does not hold")]
     Precondition,
@@ -316,6 +337,33 @@ impl ApiError {
                 StatusCode::CONFLICT,
                 &format!("{}BeingDeleted", kind.code()),
                 format!("The {} {name} is being deleted. Wait until it is gone.", kind.words()),
+            ),
+            ApiError::FileServerInUse { name, by, more } => shown(
+                StatusCode::CONFLICT,
+                "FileServerInUse",
+                format!(
+                    "The file server {name} is mounted by {by}{}. Delete the clusters that mount it, and terminate \
+                     its jobs or wait for their end; then delete it.",
+                    if *more > 0 { format!(" and {more} more") } else { String::new() }
+                ),
+            ),
+            ApiError::FileServerFailed { name, target } => Shown {
+                target: Some(target.clone()),
+                ..shown(
+                    StatusCode::CONFLICT,
+                    "FileServerFailed",
+                    format!(
+                        "The provisioning of the file server {name} has failed, so it cannot be mounted. Delete it \
+                         and make it again with other disks or another VM size."
+                    ),
+                )
+            },
+            ApiError::FileServerFolder(_) => shown(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "FileServerFolderFailed",
+                "The server could not make a folder for the file server, nothing was changed. Its log says why; see \
+                 to file_servers.directory and try again."
+                    .to_owned(),
             ),
             ApiError::Precondition => shown(
                 StatusCode::PRECONDITION_FAILED,

@@ -9,6 +9,7 @@ mod api;
 mod app;
 mod arm_error;
 mod dispatch;
+mod folders;
 mod http;
 mod lro;
 mod metrics;

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use trainyard_domain::ids::Uid;
 use trainyard_domain::name::{Name, Region};
 use trainyard_domain::resource_id::GroupPath;
+use trainyard_domain::state::BatchAiError;
 use trainyard_store::{Goal, Operation, OperationStatus, StoreError, Tx};
 use trainyard_wire::envelope::operation_resource;
 use uuid::Uuid;
@@ -48,5 +49,18 @@ pub fn open(
         deadline: now + DEADLINE,
     };
     tx.insert_operation(&operation)?;
+    Ok(operation)
+}
+
+/// Opens an operation that has failed already: the subject is there, but not as it was wished.
+pub fn failed(
+    tx: &Tx<'_>,
+    id: Uuid,
+    subject: &Subject<'_>,
+    error: &BatchAiError,
+    now: Timestamp,
+) -> Result<Operation, StoreError> {
+    let operation = open(tx, id, Goal::Created, subject, now)?;
+    tx.fail_operation(&operation.id, now, error)?;
     Ok(operation)
 }

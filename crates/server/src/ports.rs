@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use trainyard_engine::Engine;
-use trainyard_storage::{Accounts, LinkKey};
+use trainyard_storage::{Accounts, FileServers, LinkKey};
 use trainyard_store::Store;
 use uuid::Uuid;
 
@@ -46,6 +46,8 @@ pub struct Ports {
     pub engine: Arc<dyn Engine>,
     /// Storage accounts.
     pub accounts: Arc<Accounts>,
+    /// Folders of file servers.
+    pub file_servers: FileServers,
     /// Signs download links.
     pub link_key: Arc<LinkKey>,
 }

@@ -42,6 +42,8 @@ pub struct VmSize {
     pub gpus: u32,
     /// Its quota family, such as `Standard D Family`.
     pub family: String,
+    /// Whether file servers of this size can have premium disks and caching.
+    pub premium_storage: bool,
 }
 
 /// Quotas of each subscription and region.

@@ -13,7 +13,7 @@ use trainyard_domain::state::JobStatus;
 use trainyard_engine::fake::FakeEngine;
 use trainyard_engine::{Capacity, Engine};
 use trainyard_server::{App, Clock, Ports, Pump, Quotas, Settings, VmSize};
-use trainyard_storage::{AccountName, Accounts, LinkKey};
+use trainyard_storage::{AccountName, Accounts, FileServers, LinkKey};
 use trainyard_store::Store;
 use trainyard_store::db::InlineHandle;
 use trainyard_store::seal::{SealKey, system_random};
@@ -120,6 +120,7 @@ fn settings(rng: &mut Rng) -> Checked<Settings> {
         cores: 1,
         gpus,
         family: "Standard D Family".to_owned(),
+        premium_storage: false,
     };
     Ok(Settings {
         subscriptions: vec![SubscriptionId::new(SUBSCRIPTION).map_err(|e| Broken::new(e.to_string()))?],
@@ -199,6 +200,7 @@ impl World {
             store: store.clone(),
             engine: Arc::clone(&engine) as Arc<dyn Engine>,
             accounts: Arc::new(accounts),
+            file_servers: FileServers::new(folder.path().join("file-servers")),
             link_key: Arc::new(LinkKey::new([3; 32])),
         };
         let server = Server::start(&settings, &ports, &handle)?;

@@ -9,12 +9,15 @@
 //! Place ──list──▶ Listing ──sign──▶ link ──verify──▶ Place ──open──▶ OpenFile ──ranges──▶ bytes
 //! ```
 //!
+//! The folders behind file servers are [`FileServers`].
+//!
 //! Nothing is ever opened outside of its share: jobs write these directories, so every name and every
 //! symbolic link in them is taken as hostile. All calls block on the file system; none reads a clock.
 
 mod accounts;
 mod beneath;
 mod error;
+mod file_servers;
 mod links;
 mod listing;
 mod names;
@@ -27,6 +30,7 @@ mod url;
 
 pub use accounts::Accounts;
 pub use error::StorageError;
+pub use file_servers::{FileServers, FolderError, FolderName};
 pub use links::{LINK_PREFIX, LinkError, LinkKey};
 pub use listing::{Entry, EntryKind, Listing, MAX_PAGE, Page};
 pub use names::{AccountName, BadName, ShareName};

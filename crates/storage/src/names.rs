@@ -13,6 +13,16 @@ pub struct BadName {
     rule: &'static str,
 }
 
+impl BadName {
+    pub(crate) fn new(what: &'static str, found: &str, rule: &'static str) -> Self {
+        Self {
+            what,
+            found: shortened(found),
+            rule,
+        }
+    }
+}
+
 /// A storage account's name, folded to lower case.
 ///
 /// Azure allows 3 to 24 lower-case letters and digits. This type is wider, 1 to 64 letters, digits, `_` and
@@ -32,11 +42,11 @@ impl AccountName {
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
         if !valid {
-            return Err(BadName {
-                what: "the storage account name",
-                found: shortened(name),
-                rule: "1 to 64 letters, digits, '_' and '-'",
-            });
+            return Err(BadName::new(
+                "the storage account name",
+                name,
+                "1 to 64 letters, digits, '_' and '-'",
+            ));
         }
         Ok(Self(name.to_ascii_lowercase()))
     }
@@ -67,11 +77,11 @@ impl ShareName {
             && name != "."
             && name != "..";
         if !valid {
-            return Err(BadName {
-                what: "the share or container name",
-                found: shortened(name),
-                rule: "1 to 63 letters, digits, '_', '-', '$' and '.', and not '.' or '..'",
-            });
+            return Err(BadName::new(
+                "the share or container name",
+                name,
+                "1 to 63 letters, digits, '_', '-', '$' and '.', and not '.' or '..'",
+            ));
         }
         Ok(Self(name.to_owned()))
     }

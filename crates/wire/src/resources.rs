@@ -49,6 +49,7 @@ pub fn group(group: &Group) -> Value {
     let state = match group.provisioning {
         Provisioning::Succeeded => "Succeeded",
         Provisioning::Deleting => "Deleting",
+        Provisioning::Failed => "Failed",
     };
     let out = Out::new()
         .with("id", group.path.to_string())

@@ -95,6 +95,17 @@ pub fn sizes() -> BTreeMap<String, VmSize> {
         .collect()
 }
 
+/// Whether file servers of a size can have premium disks and caching. Those of the service have it where an S
+/// stands behind the number, as in NC6S_V2, or behind the D before it; the operator's own have it.
+pub fn has_premium_storage(name: &str) -> bool {
+    let Some((name, ..)) = SIZES.iter().find(|(known, ..)| known.eq_ignore_ascii_case(name)) else {
+        return true;
+    };
+    let kind = name.trim_start_matches("STANDARD_");
+    let before_version = kind.split('_').next().unwrap_or_default();
+    kind.starts_with("DS") || before_version.ends_with('S')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,5 +168,29 @@ mod tests {
             .filter_map(|name| name.strip_suffix(" Cluster Dedicated vCPUs"))
             .collect();
         assert_eq!(families, FAMILIES);
+    }
+
+    #[test]
+    fn premium_storage_is_told_by_the_name() {
+        let sizes = sizes();
+        let with: Vec<&String> = sizes.keys().filter(|name| has_premium_storage(name)).collect();
+        assert_eq!(with.len(), 30);
+        for name in &with {
+            assert!(
+                [
+                    "Standard D Family",
+                    "Standard Dv2 Family",
+                    "Standard NCv2 Family",
+                    "Standard NCv3 Family",
+                    "Standard ND Family"
+                ]
+                .contains(&sizes[*name].family.as_str()),
+                "{name}"
+            );
+        }
+        for without in ["STANDARD_D1", "standard_nc24r", "STANDARD_D15_V2", "STANDARD_NV6"] {
+            assert!(!has_premium_storage(without), "{without}");
+        }
+        assert!(has_premium_storage("standard_nc24rs_v3") && has_premium_storage("DGX"));
     }
 }

@@ -210,4 +210,10 @@ pub const KEYS: &[Key] = &[
         "in the data folder",
         "Where the shares and containers of this storage account lie.",
     ),
+    key(
+        "file_servers.directory",
+        Kind::Text,
+        "`file-servers` in the data folder",
+        "Where the folders of file servers lie. Move them along when you change it.",
+    ),
 ];

@@ -201,6 +201,7 @@ fn absolute(config: &mut Config, folder: &Path) {
         &mut config.tls.certificate,
         &mut config.tls.key,
         &mut config.log.file,
+        &mut config.file_servers.directory,
     ];
     for path in single.into_iter().flatten().chain(accounts) {
         *path = folder.join(&path);

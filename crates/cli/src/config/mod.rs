@@ -40,6 +40,7 @@ pub struct Config {
     pub quotas: Quotas,
     pub vm_sizes: BTreeMap<String, VmSize>,
     pub storage_accounts: BTreeMap<String, StorageAccount>,
+    pub file_servers: FileServers,
 }
 
 /// `[tls]`: both or neither.
@@ -154,6 +155,14 @@ pub struct StorageAccount {
     pub directory: PathBuf,
 }
 
+/// `[file_servers]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FileServers {
+    /// Where their folders lie; `None` is in the data folder.
+    pub directory: Option<PathBuf>,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -172,6 +181,7 @@ impl Default for Config {
             quotas: Quotas::default(),
             vm_sizes: BTreeMap::new(),
             storage_accounts: BTreeMap::new(),
+            file_servers: FileServers::default(),
         }
     }
 }

@@ -227,7 +227,7 @@ fn paths_start_from_where_they_are_written() {
     let place = Place::new(&[]);
     let file = place.write(
         "etc/own.toml",
-        "data = \"d\"\n[storage_accounts.a]\ndirectory = \"s\"\n",
+        "data = \"d\"\n[storage_accounts.a]\ndirectory = \"s\"\n[file_servers]\ndirectory = \"f\"\n",
     );
     let flags = [Flag {
         flag: "--log",
@@ -238,6 +238,7 @@ fn paths_start_from_where_they_are_written() {
     let here = place.folder.path();
     assert_eq!(config.data(), here.join("etc/d"));
     assert_eq!(config.storage_accounts["a"].directory, here.join("etc/s"));
+    assert_eq!(config.file_servers.directory, Some(here.join("etc/f")));
     assert_eq!(config.log.file, Some(here.join("l")));
     let named = Place::new(&[("TRAINYARD_CONFIG", "absent.toml")]).refusal(&[]);
     assert!(
@@ -340,6 +341,7 @@ fn full() -> Config {
             },
         )]
         .into(),
+        file_servers: FileServers { directory: some() },
     }
 }
 

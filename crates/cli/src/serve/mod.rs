@@ -93,6 +93,7 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
         store: store.clone(),
         engine: engine.clone(),
         accounts: Arc::new(settings::accounts(config)?),
+        file_servers: settings::file_servers(config),
         link_key: Arc::new(LinkKey::new(link_key)),
     };
     let (asked, wishes) = oneshot::channel();
@@ -108,6 +109,7 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
     });
     let app = App::new(settings::service(config, subscription)?, ports, on_stop);
     app.ensure_admin_token(&files::admin_token(&data, &random)?)?;
+    app.look_after_folders()?;
     let listening = Listening::open(config).await?;
     let url = listening.url.clone();
     let socket = AdminSocket::open(&data)?;

@@ -8,9 +8,9 @@ use std::time::Duration;
 use anyhow::Context;
 use trainyard_domain::name::SubscriptionId;
 use trainyard_server::{Quotas, Settings, VmSize};
-use trainyard_storage::{AccountName, Accounts};
+use trainyard_storage::{AccountName, Accounts, FileServers};
 
-use crate::config::catalogue::FAMILIES;
+use crate::config::catalogue::{FAMILIES, has_premium_storage};
 use crate::config::layers::Surroundings;
 use crate::config::{Config, MissingGpus};
 
@@ -27,14 +27,13 @@ pub fn service(config: &Config, subscription: String) -> anyhow::Result<Settings
         .sizes()
         .into_iter()
         .map(|(name, size)| {
-            (
-                name,
-                VmSize {
-                    cores: size.cores,
-                    gpus: size.gpus,
-                    family: size.family,
-                },
-            )
+            let size = VmSize {
+                cores: size.cores,
+                gpus: size.gpus,
+                family: size.family,
+                premium_storage: has_premium_storage(&name),
+            };
+            (name, size)
         })
         .collect();
     Ok(Settings {
@@ -87,6 +86,12 @@ pub fn accounts(config: &Config) -> anyhow::Result<Accounts> {
         own.insert(name, account.directory.clone());
     }
     Ok(Accounts::new(config.data(), own))
+}
+
+/// Folders of file servers: where the configuration says, else in the data folder.
+pub fn file_servers(config: &Config) -> FileServers {
+    let own = config.file_servers.directory.clone();
+    FileServers::new(own.unwrap_or_else(|| config.data().join("file-servers")))
 }
 
 /// Settings of the local engine; jobs get a little of this process's environment.

@@ -7,7 +7,7 @@ use crate::name::Name;
 use crate::spec::JobSpec;
 use crate::state::{BatchAiError, PlacedNode, Share};
 
-use super::mounts::share_mounts;
+use super::mounts::mounts;
 use super::plan::{LaunchPlan, NodePaths};
 use super::site::{Site, Variables};
 use super::unavailable::job_unavailable;
@@ -37,6 +37,8 @@ pub struct JobLaunch<'a> {
     pub paths: &'a dyn Fn(Uid) -> NodePaths,
     /// The real directory of a share.
     pub shares: &'a dyn Fn(&Share) -> String,
+    /// The real directory of an entry of `fileServers`.
+    pub file_servers: &'a dyn Fn(usize) -> String,
     /// How many GPUs a node has.
     pub gpus: &'a dyn Fn(Uid) -> u32,
     /// Seconds between SIGTERM and SIGKILL when it is stopped.
@@ -60,7 +62,12 @@ fn plan(site: &Site<'_>, work: &Work<'_>) -> (Uid, LaunchPlan) {
     let plan = LaunchPlan {
         placement: job.placement,
         job_directory: site.job_temp.clone(),
-        mounts: share_mounts(job.spec.mount_volumes.as_ref(), &site.job_mounts, job.shares),
+        mounts: mounts(
+            job.spec.mount_volumes.as_ref(),
+            &site.job_mounts,
+            job.shares,
+            job.file_servers,
+        ),
         shared_directory: site.shared.clone(),
         directories: directories.cloned().collect(),
         files: BTreeMap::from([(site.hostfile.clone(), job.hostfile(work))]),

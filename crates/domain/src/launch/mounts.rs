@@ -1,4 +1,4 @@
-//! Volumes: which share each is, and where it appears.
+//! Volumes: what is behind each, and where it appears.
 
 use crate::spec::{AzureFileShareReference, MountVolumes};
 use crate::state::{OutputPlace, Share, ShareKind};
@@ -13,25 +13,34 @@ pub(super) struct Volume {
     pub member: String,
     /// Where it appears beneath the mount root, without a slash at either end.
     pub relative: String,
-    /// The share, or the directory of one, behind it; `None` when it is not on a share.
-    pub behind: Option<OutputPlace>,
+    /// What is behind it; `None` when that cannot be mounted.
+    pub behind: Option<Behind>,
+}
+
+/// What can be behind a volume.
+pub(super) enum Behind {
+    /// A share, or a directory of one.
+    Share(OutputPlace),
+    /// The file server of this entry of `fileServers`.
+    FileServer(usize),
 }
 
 /// All volumes, in the order of the members and their entries.
 pub(super) fn volumes(all: &MountVolumes) -> Vec<Volume> {
     let shares = all.azure_file_shares.iter().enumerate().map(|(i, share)| {
         let member = format!("azureFileShares[{i}].azureFileUrl");
-        volume(member, &share.relative_mount_path, file_share(share))
+        let behind = file_share(share).map(Behind::Share);
+        volume(member, &share.relative_mount_path, behind)
     });
     let blobs = all.azure_blob_file_systems.iter().enumerate().map(|(i, blob)| {
         let member = format!("azureBlobFileSystems[{i}].containerName");
         let behind = place(&blob.account_name, ShareKind::Blob, &blob.container_name, "");
-        volume(member, &blob.relative_mount_path, behind)
+        volume(member, &blob.relative_mount_path, behind.map(Behind::Share))
     });
-    let servers = all
-        .file_servers
-        .iter()
-        .map(|server| volume("fileServers".to_owned(), &server.relative_mount_path, None));
+    let servers = all.file_servers.iter().enumerate().map(|(i, server)| {
+        let member = format!("fileServers[{i}].relativeMountPath");
+        volume(member, &server.relative_mount_path, Some(Behind::FileServer(i)))
+    });
     let unmanaged = all.unmanaged_file_systems.iter().map(|other| {
         volume(
             "unmanagedFileSystems".to_owned(),
@@ -42,21 +51,25 @@ pub(super) fn volumes(all: &MountVolumes) -> Vec<Volume> {
     shares.chain(blobs).chain(servers).chain(unmanaged).collect()
 }
 
-/// The mounts of all volumes that are on shares, beneath `root`: a volume inside another comes after it.
-/// `directory` tells the real directory of a share.
-pub(super) fn share_mounts(
+/// The mounts of all volumes beneath `root`: a volume inside another comes after it. `shares` tells the real
+/// directory of a share, `file_servers` that of an entry of `fileServers`.
+pub(super) fn mounts(
     all: Option<&MountVolumes>,
     root: &str,
-    directory: &dyn Fn(&Share) -> String,
+    shares: &dyn Fn(&Share) -> String,
+    file_servers: &dyn Fn(usize) -> String,
 ) -> Vec<Mount> {
     let mut mounts: Vec<Mount> = all
         .map(volumes)
         .unwrap_or_default()
         .iter()
         .filter_map(|volume| {
-            let behind = volume.behind.as_ref()?;
+            let source = match volume.behind.as_ref()? {
+                Behind::Share(place) => join(&shares(&place.share), &place.path),
+                Behind::FileServer(entry) => file_servers(*entry),
+            };
             Some(Mount {
-                source: join(&directory(&behind.share), &behind.path),
+                source,
                 path: join(root, &volume.relative),
             })
         })
@@ -65,8 +78,8 @@ pub(super) fn share_mounts(
     mounts
 }
 
-fn volume(member: String, relative: &str, behind: Option<OutputPlace>) -> Volume {
-    // A path with `..` is refused when it is sent; if one came here, its volume would be on no share.
+fn volume(member: String, relative: &str, behind: Option<Behind>) -> Volume {
+    // A path with `..` is refused when it is sent; if one came here, its volume could not be mounted.
     let clean = parts(relative);
     Volume {
         member,

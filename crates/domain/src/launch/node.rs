@@ -6,7 +6,7 @@ use crate::ids::{GpuId, Uid};
 use crate::spec::{ClusterSpec, SetupTask};
 use crate::state::{BatchAiError, Share};
 
-use super::mounts::share_mounts;
+use super::mounts::mounts;
 use super::path::{MOUNT_ROOT, join, resolve_directory};
 use super::plan::{NodePaths, NodePlan, Process};
 use super::site::{Variables, bash, environment};
@@ -28,6 +28,8 @@ pub struct NodeLaunch<'a> {
     pub paths: &'a NodePaths,
     /// The real directory of a share.
     pub shares: &'a dyn Fn(&Share) -> String,
+    /// The real directory of an entry of `fileServers`.
+    pub file_servers: &'a dyn Fn(usize) -> String,
     /// GPUs that are its own.
     pub gpus: &'a [GpuId],
 }
@@ -38,7 +40,7 @@ pub fn node_plan(node: &NodeLaunch<'_>) -> Result<NodePlan, BatchAiError> {
         return Err(error);
     }
     let setup = node.cluster.node_setup.as_ref();
-    let mounts = setup.and_then(|setup| setup.mount_volumes.as_ref());
+    let volumes = setup.and_then(|setup| setup.mount_volumes.as_ref());
     let task = setup
         .and_then(|setup| setup.setup_task.as_ref())
         .map(|task| Setup::new(node, task));
@@ -47,7 +49,7 @@ pub fn node_plan(node: &NodeLaunch<'_>) -> Result<NodePlan, BatchAiError> {
         uid: node.uid,
         name: node.name.to_owned(),
         address: node.address,
-        mounts: share_mounts(mounts, &node.paths.mount_root, node.shares),
+        mounts: mounts(volumes, &node.paths.mount_root, node.shares, node.file_servers),
         directories: [&node.paths.mount_root, &node.paths.jobs_root]
             .into_iter()
             .chain(&logs)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::spec::{JobSpec, MountVolumes};
 use crate::state::OutputPlace;
 
-use super::mounts::volumes;
+use super::mounts::{Behind, volumes};
 use super::path::{Root, join, parts, split_root, tidy};
 
 /// Key of stdout's directory among the outputs, and the last part of its path.
@@ -41,7 +41,10 @@ pub fn locate(
         .filter(|(relative, _)| path.starts_with(relative))
         .map(|(relative, volume)| (relative.len(), volume))
         .max_by_key(|(depth, _)| *depth)?;
-    let behind = volume.behind.as_ref()?;
+    let behind = match volume.behind.as_ref()? {
+        Behind::Share(behind) => behind,
+        Behind::FileServer(_) => return None,
+    };
     let inside = join(&behind.path, &path[depth..].join("/"));
     Some(OutputPlace {
         share: behind.share.clone(),

@@ -25,10 +25,7 @@ pub fn cluster_unavailable(spec: &ClusterSpec) -> Option<BatchAiError> {
 
 fn volume_unavailable(mounts: Option<&MountVolumes>, at: &str) -> Option<BatchAiError> {
     let mounts = mounts?;
-    let instead = "Use azureFileShares or azureBlobFileSystems.";
-    if !mounts.file_servers.is_empty() {
-        return Some(missing(&format!("{at}.fileServers"), instead));
-    }
+    let instead = "Use azureFileShares, azureBlobFileSystems or fileServers.";
     if !mounts.unmanaged_file_systems.is_empty() {
         return Some(missing(&format!("{at}.unmanagedFileSystems"), instead));
     }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::name::Name;
-use crate::resource_id::GroupPath;
+use crate::resource_id::{GroupPath, ResourceId};
 use crate::spec::ClusterSpec;
 use crate::state::{BatchAiError, Meta};
 
@@ -41,6 +41,9 @@ pub struct ClusterStatus {
     pub std_out_err_path_suffix: String,
     /// Number of the last node made.
     pub last_node_number: u32,
+    /// The subnet of the file server that it mounts, if the wish names none itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subnet: Option<ResourceId>,
 }
 
 /// Whether the number of nodes is changing.
@@ -91,4 +94,17 @@ pub fn cluster_errors(
     nodes: impl IntoIterator<Item = BatchAiError>,
 ) -> Vec<BatchAiError> {
     status.shortage.clone().into_iter().chain(nodes).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_stored_before_there_were_subnets_is_read() {
+        let stored = r#"{"allocation": "steady", "allocationSince": "2026-03-04T05:06:07Z", "wantedNodes": 1,
+            "shortage": null, "stdOutErrPathSuffix": "s", "lastNodeNumber": 2}"#;
+        let status: ClusterStatus = serde_json::from_str(stored).unwrap();
+        assert_eq!((status.last_node_number, status.subnet), (2, None));
+    }
 }

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use crate::ids::Uid;
 use crate::name::{Name, Region};
-use crate::resource_id::GroupPath;
+use crate::resource_id::{GroupPath, ResourceId};
 use crate::spec::FileServerSpec;
 
 /// What every resource has.
@@ -48,7 +48,8 @@ impl Meta {
     }
 }
 
-/// Life-cycle state of a record. What is made here is made at its commit, so nothing is ever `creating`.
+/// Life-cycle state of a record. What is made here is made at its commit, so nothing is ever `creating`. Only a
+/// file server can have failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Provisioning {
@@ -56,6 +57,8 @@ pub enum Provisioning {
     Succeeded,
     /// It is going away.
     Deleting,
+    /// It could not be made as it was wished; it stays until it is deleted.
+    Failed,
 }
 
 impl Provisioning {
@@ -64,6 +67,7 @@ impl Provisioning {
         match self {
             Provisioning::Succeeded => "succeeded",
             Provisioning::Deleting => "deleting",
+            Provisioning::Failed => "failed",
         }
     }
 }
@@ -121,8 +125,20 @@ pub struct FileServer {
     pub workspace: Name,
     /// The wish.
     pub spec: FileServerSpec,
-    /// Where it can be reached, once it runs.
+    /// Where it can be reached; `None` where it has failed.
     pub mount_settings: Option<MountSettings>,
+    /// The subnet that was made for it when it was; of use where the wish names none.
+    pub made_subnet: Option<ResourceId>,
+    /// Name of its folder on this machine, never used again for another. `None` where it has failed, and
+    /// where an older version made it, until the server's next start.
+    pub folder: Option<String>,
+}
+
+impl FileServer {
+    /// The subnet it is in: that of the wish, else the one made for it (behaviour.md section 3).
+    pub fn subnet(&self) -> Option<&ResourceId> {
+        self.spec.subnet.as_ref().or(self.made_subnet.as_ref())
+    }
 }
 
 /// How to reach a file server.

@@ -122,6 +122,7 @@ fn directories_mounts_and_files_are_made_and_leave_with_the_next_job() {
     );
     let job = plan.job_directory.clone();
     let share = yard.root.join("share");
+    fs::create_dir(&share).unwrap();
     plan.mounts.push(Mount {
         source: share.display().to_string(),
         path: format!("{job}/mounts/share"),

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
+use trainyard_domain::ids::Uid;
 use trainyard_domain::name::{Name, excerpt};
 use trainyard_domain::resource_id::cluster_id;
-use trainyard_domain::spec::{ClusterSpec, Scale};
+use trainyard_domain::spec::{ClusterSpec, MountVolumes, Scale};
 use trainyard_domain::state::{
-    Allocation, BatchAiError, Cluster, ClusterStatus, Node, Workspace, cluster_errors,
+    Allocation, BatchAiError, Cluster, ClusterStatus, FileServer, Node, Workspace, cluster_errors,
 };
 use trainyard_store::{Goal, NewCluster, Snapshot, StoreError, Tx};
 use trainyard_wire::v2018_05_01 as wire;
 use uuid::Uuid;
 
+use super::mounts::file_servers_of;
 use super::{
     CallLinks, Outcome, WorkspacePath, absent_is_none, etag, list as list_reply, standing,
     standing_workspace, workspace_of,
@@ -19,23 +21,26 @@ use super::{
 use crate::App;
 use crate::arm_error::{ApiError, Kind};
 use crate::http::{Call, Reply};
-use crate::{lro, settings::Quotas};
+use crate::lro;
+use crate::settings::{Quotas, VmSize};
 
 /// Port of remote login on a node's own address.
 const LOGIN_PORT: u16 = 22;
 
+/// The volumes of a cluster in its body.
+const VOLUMES: &str = "properties.nodeSetup.mountVolumes";
+
 /// A VM size must be of the catalogue.
-pub(super) fn check_vm_size(app: &App, name: &str) -> Result<(), ApiError> {
-    if app.settings.vm_size(name).is_some() {
-        return Ok(());
-    }
-    Err(ApiError::invalid(
-        "properties.vmSize",
-        format!(
-            "The VM size '{}' is not known. Add it to vm_sizes or use one such as STANDARD_D1.",
-            excerpt(name)
-        ),
-    ))
+pub(super) fn vm_size<'a>(app: &'a App, name: &str) -> Result<&'a VmSize, ApiError> {
+    app.settings.vm_size(name).ok_or_else(|| {
+        ApiError::invalid(
+            "properties.vmSize",
+            format!(
+                "The VM size '{}' is not known. Add it to vm_sizes or use one such as STANDARD_D1.",
+                excerpt(name)
+            ),
+        )
+    })
 }
 
 fn find(s: &Snapshot<'_>, path: &WorkspacePath, name: &Name) -> Result<(Workspace, Cluster), ApiError> {
@@ -91,7 +96,7 @@ pub fn list(app: &App, call: &Call) -> Result<Reply, ApiError> {
 pub async fn create(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
     let (path, name) = (call.workspace_path()?, call.name("clusterName")?);
     let wish = wire::cluster_create(&call.body)?;
-    check_vm_size(app, &wish.vm_size)?;
+    vm_size(app, &wish.vm_size)?;
     let (now, random, quotas) = (app.now(), app.ports.random.uuid(), app.settings.quotas.clone());
     let made = app.write(move |tx| {
         let workspace = standing_workspace(tx, &path.group, &path.workspace)?;
@@ -109,7 +114,11 @@ pub async fn create(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
             return Ok(view(tx, found)?);
         }
         check_quota(tx, &workspace, &quotas)?;
-        let status = first_status(&workspace, &name, &wish, random, now);
+        let servers = file_servers_of(tx, &call, volumes(&wish), VOLUMES)?;
+        let status = ClusterStatus {
+            subnet: servers.first().and_then(FileServer::subnet).cloned(),
+            ..first_status(&workspace, &name, &wish, random, now)
+        };
         let new = NewCluster {
             workspace: &workspace,
             name: &name,
@@ -117,10 +126,16 @@ pub async fn create(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
             status,
         };
         let made = tx.insert_cluster(new, now)?;
+        let servers: Vec<Uid> = servers.iter().map(|server| server.meta.uid).collect();
+        tx.insert_mounts(made.meta.uid, &servers)?;
         tx.insert_event(&call.event(now, id_of(&made), None))?;
         Ok(view(tx, made)?)
     });
     Ok(reply(&made.await?))
+}
+
+fn volumes(wish: &ClusterSpec) -> Option<&MountVolumes> {
+    wish.node_setup.as_ref()?.mount_volumes.as_ref()
 }
 
 fn check_quota(tx: &Tx<'_>, workspace: &Workspace, quotas: &Quotas) -> Result<(), ApiError> {
@@ -159,6 +174,7 @@ fn first_status(
             workspace.meta.name
         ),
         last_node_number: 0,
+        subnet: None,
     }
 }
 

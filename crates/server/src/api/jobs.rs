@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use trainyard_domain::ids::Uid;
 use trainyard_domain::launch;
 use trainyard_domain::name::Name;
 use trainyard_domain::resource_id::{ClusterPath, ResourceId, cluster_id, job_id};
@@ -13,6 +14,7 @@ use trainyard_store::{Goal, NewJob, Snapshot, Tx};
 use trainyard_wire::ApiVersion;
 use uuid::Uuid;
 
+use super::mounts::file_servers_of;
 use super::{
     CallLinks, ExperimentPath, Outcome, absent_is_none, etag, experiment_of, group_of, list as list_reply,
     standing, standing_workspace, workspace_of,
@@ -74,6 +76,7 @@ pub async fn create(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
         }
         let (cluster, wish) = cluster_of(tx, &call, wish)?;
         check_workers(&shared.settings, &cluster, &wish)?;
+        let servers = file_servers_of(tx, &call, wish.mount_volumes.as_ref(), VOLUMES)?;
         let segment = output_segment(&experiment, &name, random);
         let mounts = cluster
             .spec
@@ -93,6 +96,8 @@ pub async fn create(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
             status,
         };
         let made = tx.insert_job(new, now)?;
+        let servers: Vec<Uid> = servers.iter().map(|server| server.meta.uid).collect();
+        tx.insert_mounts(made.meta.uid, &servers)?;
         tx.look_at_cluster(cluster.meta.uid)?;
         tx.insert_event(&call.event(now, id_of(&made), None))?;
         Ok(made)
@@ -143,6 +148,8 @@ fn canonical(path: &ClusterPath) -> Result<ResourceId, ApiError> {
     )?)
 }
 
+/// The volumes of a job in its body.
+const VOLUMES: &str = "properties.mountVolumes";
 /// The member of a job that names its cluster.
 const CLUSTER_MEMBER: &str = "properties.cluster.id";
 

@@ -6,6 +6,7 @@ pub mod file_servers;
 pub mod files;
 pub mod groups;
 pub mod jobs;
+mod mounts;
 pub mod nodes;
 pub mod operations;
 pub mod server;
@@ -176,7 +177,7 @@ impl Call {
 /// Nothing can be put into what is being deleted.
 fn standing(kind: Kind, name: impl ToString, provisioning: Provisioning) -> Result<(), ApiError> {
     match provisioning {
-        Provisioning::Succeeded => Ok(()),
+        Provisioning::Succeeded | Provisioning::Failed => Ok(()),
         Provisioning::Deleting => Err(ApiError::BeingDeleted {
             kind,
             name: name.to_string(),

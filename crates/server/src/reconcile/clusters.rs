@@ -161,6 +161,7 @@ impl Round {
             node: Box::new(node.clone()),
             spec: Box::new(spec),
             suffix: cluster.status.std_out_err_path_suffix.clone(),
+            folders: tx.mounted_folders(cluster.meta.uid)?,
         })
     }
 
@@ -170,6 +171,7 @@ impl Round {
         Ok(Effect::Launch {
             gpus: gpus_held(job.placement_id(), nodes),
             job: Box::new(Job { spec, ..job.clone() }),
+            folders: tx.mounted_folders(job.meta.uid)?,
         })
     }
 

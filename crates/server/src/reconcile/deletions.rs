@@ -9,6 +9,8 @@ use super::{Decided, Round};
 
 /// Most jobs that one round touches for all experiments, and for one cluster, so that a round stays short.
 const JOBS_A_ROUND: u32 = 200;
+/// Most folders of file servers that one round takes away.
+const FOLDERS_A_ROUND: u32 = 100;
 
 impl Round {
     /// Takes every deletion as far as it goes now.
@@ -35,16 +37,17 @@ impl Round {
                     tx.begin_cluster_deletion(cluster.meta.uid, now)?;
                 }
             }
-            for server in tx.file_servers(uid, Page::ALL)? {
-                tx.remove_file_server(server.meta.uid)?;
-            }
             for experiment in tx.experiments(uid, Page::ALL)? {
                 if experiment.meta.provisioning == Provisioning::Succeeded {
                     tx.begin_experiment_deletion(experiment.meta.uid, now)?;
                     decided.again = true;
                 }
             }
-            if tx.workspace_is_empty(uid)? {
+            if !tx.workspace_has_users(uid)? {
+                // A cluster of another workspace may mount them still; its next node will not find them.
+                for server in tx.file_servers(uid, Page::ALL)? {
+                    tx.remove_file_server(server.meta.uid)?;
+                }
                 tx.remove_workspace(uid)?;
                 tx.close_operations_of_deleted(uid, now)?;
             }
@@ -63,6 +66,8 @@ impl Round {
                 tx.close_operations_of_deleted(group.uid, now)?;
             }
         }
+        let folders = tx.folders_to_remove(FOLDERS_A_ROUND)?.into_iter();
+        decided.effects.extend(folders.map(Effect::RemoveFolder));
         Ok(())
     }
 

@@ -1,17 +1,17 @@
 //! What the engine is told, after the commit that decided it.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use tracing::warn;
 use trainyard_domain::ids::{PlacementId, Uid};
 use trainyard_domain::launch::{JobLaunch, NodeLaunch, job_plans, node_plan};
 use trainyard_domain::spec::ClusterSpec;
-use trainyard_domain::state::{BatchAiError, Job, Node, Share, ShareKind};
+use trainyard_domain::state::{Job, Node};
 use trainyard_engine::{NodeSeen, Observation};
-use trainyard_storage::{AccountName, Accounts, Kind, ShareName};
+use trainyard_storage::{FileServers, FolderName};
 
 use super::Pump;
+use super::sources::Sources;
 
 /// Something the engine is told. It may be told twice.
 pub enum Effect {
@@ -23,6 +23,8 @@ pub enum Effect {
         spec: Box<ClusterSpec>,
         /// Last part of the setup task's output path.
         suffix: String,
+        /// The folder of each entry of its `fileServers` that is not gone.
+        folders: BTreeMap<u32, String>,
     },
     /// The node is not wanted.
     ReleaseNode(Uid),
@@ -32,6 +34,8 @@ pub enum Effect {
         job: Box<Job>,
         /// How many GPUs its nodes have; those that are not here have none.
         gpus: BTreeMap<Uid, u32>,
+        /// The folder of each entry of its `fileServers` that is not gone.
+        folders: BTreeMap<u32, String>,
     },
     /// The attempt is not wanted.
     Stop {
@@ -47,6 +51,8 @@ pub enum Effect {
         /// Where.
         node: Uid,
     },
+    /// The file server of this folder is gone.
+    RemoveFolder(String),
 }
 
 impl Pump {
@@ -54,16 +60,30 @@ impl Pump {
     pub fn perform(&mut self, effect: Effect) {
         let engine = &self.ports.engine;
         match effect {
-            Effect::EnsureNode { node, spec, suffix } => self.ensure_node(&node, &spec, &suffix),
+            Effect::EnsureNode {
+                node,
+                spec,
+                suffix,
+                folders,
+            } => self.ensure_node(&node, &spec, &suffix, &folders),
             Effect::ReleaseNode(node) => engine.release_node(node),
-            Effect::Launch { job, gpus } => self.launch(&job, &gpus),
+            Effect::Launch { job, gpus, folders } => self.launch(&job, &gpus, &folders),
             Effect::Stop { placement, nodes } => engine.ensure_stopped(placement, &nodes),
             Effect::Forget { placement, node } => engine.forget(placement, node),
+            Effect::RemoveFolder(name) => self.remove_folder(name),
         }
     }
 
-    fn ensure_node(&mut self, node: &Node, spec: &ClusterSpec, suffix: &str) {
-        let shares = Shares::new(&self.ports.accounts);
+    fn ensure_node(
+        &mut self,
+        node: &Node,
+        spec: &ClusterSpec,
+        suffix: &str,
+        folders: &BTreeMap<u32, String>,
+    ) {
+        let setup = spec.node_setup.as_ref();
+        let volumes = setup.and_then(|setup| setup.mount_volumes.as_ref());
+        let sources = Sources::new(&self.ports, volumes, folders);
         let plan = node_plan(&NodeLaunch {
             uid: node.uid,
             name: &node.name,
@@ -71,10 +91,11 @@ impl Pump {
             cluster: spec,
             std_out_err_path_suffix: suffix,
             paths: &self.ports.engine.paths(node.uid),
-            shares: &|share| shares.directory(share),
+            shares: &|share| sources.of(sources.share(share)),
+            file_servers: &|entry| sources.of(sources.file_server(entry)),
             gpus: &node.status.gpus,
         });
-        match shares.check(plan) {
+        match sources.check(plan) {
             Ok(plan) => self.ports.engine.ensure_node(plan),
             Err(error) => {
                 let seen = NodeSeen::SetupFailed(vec![error]);
@@ -83,11 +104,11 @@ impl Pump {
         }
     }
 
-    fn launch(&mut self, job: &Job, gpus: &BTreeMap<Uid, u32>) {
+    fn launch(&mut self, job: &Job, gpus: &BTreeMap<Uid, u32>, folders: &BTreeMap<u32, String>) {
         let Some(placement) = &job.status.placement else {
             return;
         };
-        let shares = Shares::new(&self.ports.accounts);
+        let sources = Sources::new(&self.ports, job.spec.mount_volumes.as_ref(), folders);
         let plans = job_plans(&JobLaunch {
             placement: job.placement_id(),
             spec: &job.spec,
@@ -99,77 +120,45 @@ impl Pump {
             port: placement.port,
             task_ports: &placement.task_ports,
             paths: &|node| self.ports.engine.paths(node),
-            shares: &|share| shares.directory(share),
+            shares: &|share| sources.of(sources.share(share)),
+            file_servers: &|entry| sources.of(sources.file_server(entry)),
             gpus: &|node| gpus.get(&node).copied().unwrap_or_default(),
             grace_seconds: self.settings.grace_seconds,
         });
-        match shares.check(plans) {
+        match sources.check(plans) {
             Ok(plans) => self.ports.engine.ensure_launched(plans),
             Err(error) => self.refused.push((job.placement_id(), error)),
         }
     }
+
+    /// Takes a folder away and has it deleted beside everything else. One that cannot be taken away stays, and
+    /// the log names it at each start.
+    fn remove_folder(&mut self, name: String) {
+        let file_servers = &self.ports.file_servers;
+        match FolderName::new(&name) {
+            Err(error) => warn!(%error, "the folder of a file server is not removed"),
+            Ok(folder) => match file_servers.set_aside(&folder) {
+                Ok(()) => delete_folders(file_servers),
+                Err(error) => {
+                    let folder = file_servers.path(&folder);
+                    warn!(folder = %folder.display(), %error, "the folder of a file server is not removed");
+                }
+            },
+        }
+        self.removed.push(name);
+    }
 }
 
-/// Real directories of shares, made when first asked for; a failure is kept for the end.
-struct Shares<'a> {
-    accounts: &'a Accounts,
-    failed: RefCell<Option<BatchAiError>>,
-}
-
-impl<'a> Shares<'a> {
-    fn new(accounts: &'a Accounts) -> Shares<'a> {
-        Shares {
-            accounts,
-            failed: RefCell::new(None),
-        }
-    }
-
-    fn directory(&self, share: &Share) -> String {
-        match self.ensure(share) {
-            Ok(directory) => directory,
-            Err(error) => {
-                self.failed.replace(Some(error));
-                String::new()
-            }
-        }
-    }
-
-    fn ensure(&self, share: &Share) -> Result<String, BatchAiError> {
-        let (kind, code, what) = match share.kind {
-            ShareKind::File => (Kind::FileShare, "AZFMountError", "Unable to mount Azure File"),
-            ShareKind::Blob => (
-                Kind::BlobContainer,
-                "BFSMountError",
-                "unable to mount blob fuse file system",
-            ),
-        };
-        let failed = |why: String| {
-            warn!(
-                account = share.account,
-                share = share.name,
-                why,
-                "a share cannot be used"
-            );
-            BatchAiError {
-                details: vec![("Info".to_owned(), why)],
-                ..BatchAiError::new(code, what)
-            }
-        };
-        let account = AccountName::new(&share.account).map_err(|error| failed(error.to_string()))?;
-        let name = ShareName::new(&share.name).map_err(|error| failed(error.to_string()))?;
-        let path = self
-            .accounts
-            .ensure(&account, kind, &name)
-            .map_err(|error| failed(error.to_string()))?;
-        path.into_os_string()
-            .into_string()
-            .map_err(|_| failed("The directory's path is not UTF-8.".to_owned()))
-    }
-
-    fn check<T>(&self, plan: Result<T, BatchAiError>) -> Result<T, BatchAiError> {
-        match self.failed.take() {
-            Some(error) => Err(error),
-            None => plan,
-        }
+/// Deletes what was set aside, on a thread: it may take long.
+pub fn delete_folders(file_servers: &FileServers) {
+    let own = file_servers.clone();
+    let sweep = move || {
+        own.sweep(|path, error| {
+            warn!(folder = %path.display(), %error, "what is left of a file server cannot be deleted; it is tried again at the next start");
+        });
+    };
+    let thread = std::thread::Builder::new().name("folders".to_owned());
+    if let Err(error) = thread.spawn(sweep) {
+        warn!(%error, "there is no thread to delete folders; they go at the next start");
     }
 }

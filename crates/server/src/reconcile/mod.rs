@@ -13,6 +13,7 @@ mod jobs;
 mod observations;
 mod preemption;
 mod room;
+mod sources;
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,7 +25,7 @@ use trainyard_domain::state::BatchAiError;
 use trainyard_engine::{Capacity, Observation, PlacementSeen};
 use trainyard_store::{StoreError, Tx};
 
-pub use effects::Effect;
+pub use effects::{Effect, delete_folders};
 pub use jobs::{apply_to_job, begin_job_deletion};
 pub use preemption::{job_on, preempt};
 
@@ -40,6 +41,8 @@ pub struct Pump {
     seen: Vec<Observation>,
     /// Attempts that could not be told to the engine, and why, to be applied in the next round.
     refused: Vec<(PlacementId, BatchAiError)>,
+    /// Folders that were taken away, to be noted in the next round.
+    removed: Vec<String>,
     /// The last round failed, so what it had observed is lost: look at everything.
     full_next: bool,
     /// How many free ports the next round is to know: as many as the last one lacked, for one job.
@@ -80,6 +83,7 @@ impl Pump {
             ports,
             seen: Vec::new(),
             refused: Vec::new(),
+            removed: Vec::new(),
             full_next: true,
             ports_next: FREE_PORTS,
         }
@@ -98,7 +102,8 @@ impl Pump {
             }
         }
         Ok(Progress {
-            again: decided.again || !self.seen.is_empty() || !self.refused.is_empty(),
+            again: decided.again
+                || !(self.seen.is_empty() && self.refused.is_empty() && self.removed.is_empty()),
         })
     }
 
@@ -110,6 +115,7 @@ impl Pump {
         let full = std::mem::take(&mut self.full_next) || full;
         let mut seen = std::mem::take(&mut self.seen);
         let refused = std::mem::take(&mut self.refused);
+        let removed = std::mem::take(&mut self.removed);
         let engine = &self.ports.engine;
         if full {
             seen.extend(engine.observe_all());
@@ -128,7 +134,7 @@ impl Pump {
         }
         let now = self.ports.clock.now_in_millis();
         let decided = self.is_due(full, &seen, now).and_then(|due| {
-            if !due && refused.is_empty() {
+            if !due && refused.is_empty() && removed.is_empty() {
                 return Ok(Decided::default());
             }
             let round = Round {
@@ -137,7 +143,10 @@ impl Pump {
                 now,
                 full,
             };
-            let write = self.ports.store.write(move |tx| round.run(tx, seen, refused));
+            let write = self
+                .ports
+                .store
+                .write(move |tx| round.run(tx, seen, refused, &removed));
             write.wait().map_err(|error| error.flatten())
         });
         if let Ok(decided) = &decided {
@@ -173,12 +182,16 @@ impl Round {
         tx: &Tx<'_>,
         seen: Vec<Observation>,
         refused: Vec<(PlacementId, BatchAiError)>,
+        removed: &[String],
     ) -> Result<Decided, StoreError> {
         let mut decided = Decided::default();
         let known: BTreeSet<_> = seen.iter().filter_map(placement_of).collect();
         self.observe(tx, seen, &mut decided)?;
         for (id, error) in refused {
             self.refuse(tx, id, error)?;
+        }
+        for name in removed {
+            tx.folder_is_removed(name)?;
         }
         if self.full {
             self.tell_again(tx, &known, &mut decided)?;

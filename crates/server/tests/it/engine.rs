@@ -22,7 +22,7 @@ pub struct State {
     pub panics_at: Option<String>,
     nodes: BTreeMap<Uid, NodeSeen>,
     runs: BTreeMap<(PlacementId, Uid), PlacementSeen>,
-    /// Every node that began, in order.
+    /// The plan of every node that was wanted, in order, also where it was told again.
     pub plans: Vec<NodePlan>,
     /// Every launch that began, in order.
     pub launches: Vec<(Uid, LaunchPlan)>,
@@ -166,6 +166,7 @@ impl State {
 impl Engine for Script {
     fn ensure_node(&self, plan: NodePlan) {
         let mut state = self.state();
+        state.plans.push(plan.clone());
         if !state.nodes.contains_key(&plan.uid) {
             let seen = if state.slow_nodes {
                 NodeSeen::Preparing

@@ -31,6 +31,9 @@ fn demo(folder: &Path) -> House {
         // ListJobByExperiment writes the name so.
         ("PutExperiment", "demo_workspace/experiments/demo_experimnet"),
         ("PutFileServer", "demo_workspace/fileServers/demo_nfs"),
+        // The one that PutCluster mounts, in a workspace that it writes so.
+        ("PutWorkspace", "demo_workspaces"),
+        ("PutFileServer", "demo_workspaces/fileServers/fileservercedd134b"),
         ("PutCluster", "demo_workspace/clusters/demo_cluster"),
         (
             "PutJob",
@@ -118,13 +121,9 @@ pub fn call_of(name: &str, parameters: &Value) -> (Method, String) {
 
 /// Members of examples that the service itself decides and that ours leaves out, each with its reason.
 const ABSENT: &[&str] = &[
-    // No virtual networks here, and none was asked for.
-    ".properties.subnet",
     // A queued job has none (behaviour.md section 4).
     ".properties.executionInfo",
     ".value[].properties.executionInfo",
-    // Our own nodes have no picture of images unless one is asked for.
-    ".value[].properties.subnet",
 ];
 
 /// What the example has and the answer has not.

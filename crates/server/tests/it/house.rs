@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use trainyard_domain::name::SubscriptionId;
 use trainyard_server::{App, Clock, Ports, Pump, Quotas, Random, Settings, VmSize};
-use trainyard_storage::{Accounts, LinkKey};
+use trainyard_storage::{Accounts, FileServers, LinkKey};
 use trainyard_store::Store;
 use trainyard_store::db::InlineHandle;
 use trainyard_store::seal::SealKey;
@@ -82,6 +82,7 @@ pub fn settings() -> Settings {
         cores,
         gpus,
         family: format!("Standard {family} Family"),
+        premium_storage: false,
     };
     Settings {
         subscriptions: vec![SubscriptionId::new(SUBSCRIPTION).unwrap()],
@@ -90,6 +91,13 @@ pub fn settings() -> Settings {
             ("STANDARD_D1".to_owned(), size(1, 0, "D")),
             ("STANDARD_D4".to_owned(), size(4, 0, "D")),
             ("STANDARD_NC6".to_owned(), size(6, 1, "NC")),
+            (
+                "PREMIUM".to_owned(),
+                VmSize {
+                    premium_storage: true,
+                    ..size(1, 0, "D")
+                },
+            ),
         ]),
         families: ["D", "NC"]
             .map(|family| format!("Standard {family} Family"))
@@ -189,10 +197,12 @@ impl House {
             store: Store::inline(disk.clone(), key).unwrap(),
             engine: engine.clone(),
             accounts: Arc::new(Accounts::new(folder.path(), BTreeMap::new())),
+            file_servers: FileServers::new(folder.path().join("file-servers")),
             link_key: Arc::new(LinkKey::new([9; 32])),
         };
         let app = App::new(settings.clone(), ports.clone(), Box::new(|_| {}));
         app.ensure_admin_token(ADMIN).unwrap();
+        app.look_after_folders().unwrap();
         House {
             pump: RefCell::new(app.pump()),
             app,

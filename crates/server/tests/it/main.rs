@@ -10,6 +10,8 @@ mod answer;
 mod engine;
 mod events;
 mod examples;
+mod file_server_mounts;
+mod file_servers;
 mod files;
 mod gpus;
 mod house;

@@ -18,6 +18,7 @@ mod workspaces;
 pub use access::{Role, Token};
 pub use clusters::NewCluster;
 pub use events::Event;
+pub use file_servers::NewFileServer;
 pub use jobs::{LineEntry, NewJob};
 pub use operations::{Goal, Operation, OperationStatus};
 use trainyard_domain::spec::Secrets;
@@ -29,11 +30,18 @@ use crate::db::{self, Migration};
 use crate::seal::{SealError, SealKey};
 
 /// The schema, step by step.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "the first tables",
-    sql: include_str!("0001_first.sql"),
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "the first tables",
+        sql: include_str!("0001_first.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "folders of file servers",
+        sql: include_str!("0002_file_servers.sql"),
+    },
+];
 
 /// Why something could not be read or written.
 #[derive(Debug, thiserror::Error)]

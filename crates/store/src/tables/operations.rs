@@ -36,6 +36,8 @@ pub struct Operation {
 /// What an operation waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Goal {
+    /// The resource stands.
+    Created,
     /// The resource is gone.
     Deleted,
     /// The job is over.
@@ -64,6 +66,7 @@ pub enum OperationStatus {
 impl Goal {
     fn as_str(self) -> &'static str {
         match self {
+            Goal::Created => "created",
             Goal::Deleted => "deleted",
             Goal::Ended => "ended",
         }
@@ -82,6 +85,7 @@ fn operation(row: &Row<'_>) -> Result<Operation, StoreError> {
         subscription: SubscriptionId::new(&row.get::<_, String>(1)?).map_err(|_| damaged())?,
         region: region(&row.get::<_, String>(2)?)?,
         goal: match row.get::<_, String>(3)?.as_str() {
+            "created" => Goal::Created,
             "deleted" => Goal::Deleted,
             "ended" => Goal::Ended,
             _ => return Err(damaged()),
@@ -155,6 +159,16 @@ impl Tx<'_> {
             "UPDATE operations SET status = 'Succeeded', ended = ?2 \
              WHERE status = 'InProgress' AND target = ?1 AND goal = 'ended'",
             params![target.0, now.as_millisecond()],
+        )?;
+        Ok(())
+    }
+
+    /// An open operation has failed.
+    pub fn fail_operation(&self, id: &str, now: Timestamp, error: &BatchAiError) -> Result<(), StoreError> {
+        self.run(
+            "UPDATE operations SET status = 'Failed', ended = ?2, error = ?3 \
+             WHERE id = ?1 AND status = 'InProgress'",
+            params![id, now.as_millisecond(), stored::write(error)?],
         )?;
         Ok(())
     }

@@ -53,6 +53,7 @@ pub(super) fn provisioning(text: &str) -> Result<Provisioning, StoreError> {
     match text {
         "succeeded" => Ok(Provisioning::Succeeded),
         "deleting" => Ok(Provisioning::Deleting),
+        "failed" => Ok(Provisioning::Failed),
         _ => Err(StoreError::Damaged {
             what: "a provisioning state",
         }),

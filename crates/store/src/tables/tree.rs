@@ -113,8 +113,11 @@ impl Tx<'_> {
 }
 
 impl Snapshot<'_> {
-    /// Whether anything above the clusters is going away.
+    /// Whether anything above the clusters, or a folder, is going away.
     pub fn deletions_are_due(&self) -> Result<bool, StoreError> {
+        if self.exists("SELECT 1 FROM folders_to_remove LIMIT 1", [])? {
+            return Ok(true);
+        }
         for table in [Table::Groups, Table::Workspaces, Table::Experiments] {
             let sql = format!(
                 "SELECT 1 FROM {} WHERE provisioning = 'deleting' LIMIT 1",

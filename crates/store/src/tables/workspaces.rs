@@ -65,13 +65,17 @@ impl Snapshot<'_> {
 
     /// Whether anything is left beneath a workspace.
     pub fn workspace_is_empty(&self, uid: Uid) -> Result<bool, StoreError> {
-        for table in ["clusters", "file_servers", "experiments"] {
-            let sql = format!("SELECT 1 FROM {table} WHERE workspace_uid = ?1 LIMIT 1");
-            if self.exists(&sql, params![uid.0])? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        Ok(!self.workspace_has_users(uid)? && !self.has_beneath(uid, "file_servers")?)
+    }
+
+    /// Whether a workspace has clusters or experiments: what can mount its file servers.
+    pub fn workspace_has_users(&self, uid: Uid) -> Result<bool, StoreError> {
+        Ok(self.has_beneath(uid, "clusters")? || self.has_beneath(uid, "experiments")?)
+    }
+
+    fn has_beneath(&self, workspace: Uid, table: &str) -> Result<bool, StoreError> {
+        let sql = format!("SELECT 1 FROM {table} WHERE workspace_uid = ?1 LIMIT 1");
+        self.exists(&sql, params![workspace.0])
     }
 }
 

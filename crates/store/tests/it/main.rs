@@ -2,6 +2,7 @@
 
 mod crash;
 mod disk_full;
+mod file_servers;
 mod files;
 mod group_commit;
 mod inline;

@@ -163,7 +163,7 @@ pub fn cluster(cluster: &Cluster, errors: &[BatchAiError]) -> Value {
         )
         .with("userAccountSettings", account_out(&spec.user_account_settings))
         .maybe("nodeSetup", setup);
-    if let Some(subnet) = &spec.subnet {
+    if let Some(subnet) = spec.subnet.as_ref().or(status.subnet.as_ref()) {
         properties = properties.id("subnet", subnet);
     }
     let id = cluster_id(&cluster.scope, &cluster.workspace, &meta.name);

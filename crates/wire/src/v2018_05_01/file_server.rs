@@ -74,7 +74,7 @@ pub fn file_server(server: &FileServer) -> Value {
                 .with("diskCount", disks.disk_count)
                 .with("storageAccountType", disks.storage_account_type.as_str()),
         );
-    if let Some(subnet) = &spec.subnet {
+    if let Some(subnet) = server.subnet() {
         properties = properties.id("subnet", subnet);
     }
     let mount = server.mount_settings.as_ref().map(|mount| {

@@ -126,6 +126,7 @@ pub fn cluster_of(spec: ClusterSpec, body: &Value) -> Cluster {
             shortage: None,
             std_out_err_path_suffix: "suffix".to_owned(),
             last_node_number: 0,
+            subnet: None,
         },
         counts: NodeStateCounts {
             idle: count("idleNodeCount"),
@@ -155,6 +156,8 @@ pub fn file_server_of(spec: FileServerSpec, body: &Value) -> FileServer {
             public_ip: text("fileServerPublicIP"),
             internal_ip: text("fileServerInternalIP"),
         }),
+        made_subnet: None,
+        folder: None,
     }
 }
 

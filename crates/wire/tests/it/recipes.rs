@@ -97,6 +97,7 @@ fn planned(spec: &JobSpec) -> String {
             one_machine: false,
         },
         shares: &|share| format!("/{}", share.name),
+        file_servers: &|entry| format!("/file-servers/{entry}"),
         gpus: &|_| 1,
         grace_seconds: 30,
     });

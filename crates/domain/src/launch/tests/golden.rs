@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::*;
-use crate::launch::{NodeLaunch, node_plan};
+use crate::launch::{NodeLaunch, NodePlan, node_plan};
 use CommunicationBackend::{Gloo, Tcp};
 
 fn variable(name: &str, value: &str) -> EnvironmentVariable {
@@ -157,7 +157,7 @@ pub fn cluster(setup: Option<NodeSetup>) -> ClusterSpec {
     }
 }
 
-fn rendered_node(cluster: &ClusterSpec) -> String {
+pub fn node_plan_of(cluster: &ClusterSpec) -> NodePlan {
     let plan = node_plan(&NodeLaunch {
         uid: Uid(1),
         name: "tvm-7_1",
@@ -166,9 +166,14 @@ fn rendered_node(cluster: &ClusterSpec) -> String {
         std_out_err_path_suffix: "SUB/rg/workspaces/ws/clusters/c/0f3c",
         paths: &paths(Uid(1)),
         shares: &shares,
+        file_servers: &file_servers,
         gpus: &[],
     });
-    render::node_plan(&plan.unwrap())
+    plan.unwrap()
+}
+
+fn rendered_node(cluster: &ClusterSpec) -> String {
+    render::node_plan(&node_plan_of(cluster))
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod golden;
 mod gpus;
+mod mounts;
 mod place;
 mod render;
 mod toolkits;
@@ -128,6 +129,10 @@ pub fn shares(share: &Share) -> String {
     format!("/shares/{}/{:?}/{}", share.account, share.kind, share.name)
 }
 
+pub fn file_servers(entry: usize) -> String {
+    format!("/file-servers/{entry}")
+}
+
 /// The plans of a job on as many nodes as it asks for, each with `gpus` GPUs.
 pub fn plans_of(spec: &JobSpec, gpus: u32) -> Result<Vec<(Uid, LaunchPlan)>, BatchAiError> {
     plans_with(spec, &|_| gpus)
@@ -160,6 +165,7 @@ pub fn plans_with(spec: &JobSpec, gpus: &dyn Fn(Uid) -> u32) -> Result<Vec<(Uid,
         task_ports: &[23457, 23458, 23459, 23460],
         paths: &paths,
         shares: &shares,
+        file_servers: &file_servers,
         gpus,
         grace_seconds: 30,
     })

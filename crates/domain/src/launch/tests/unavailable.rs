@@ -30,6 +30,13 @@ fn unmanaged() -> MountVolumes {
 }
 
 #[test]
+fn file_servers_are_not_refused() {
+    let mut mounting = custom("true");
+    mounting.mount_volumes = Some(file_server("nfs"));
+    assert_eq!(refused(&mounting), None);
+}
+
+#[test]
 fn containers_volumes_and_vaults_are_named() {
     let mut contained = custom("true");
     contained.container_settings = Some(ContainerSettings {
@@ -44,7 +51,6 @@ fn containers_volumes_and_vaults_are_named() {
     );
 
     for (mounts, expected) in [
-        (file_server("nfs"), "properties.mountVolumes.fileServers"),
         (unmanaged(), "properties.mountVolumes.unmanagedFileSystems"),
         (
             file_share("https://acc/..", "x"),
