@@ -174,7 +174,6 @@ impl Engine for Script {
                 NodeSeen::Ready
             };
             state.node(plan.uid, seen);
-            state.plans.push(plan);
         }
     }
 

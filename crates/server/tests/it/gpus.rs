@@ -1,5 +1,7 @@
 //! GPUs: each is one node's alone, and jobs are told what their nodes really have.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use trainyard_domain::ids::GpuId;
 use trainyard_domain::state::Verdict;
@@ -54,7 +56,9 @@ fn submit(house: &House, name: &str, cluster: &str, nodes: u32) {
 /// What the nodes were given, in the order in which they began.
 fn given(house: &House) -> Vec<Vec<String>> {
     let state = house.engine.state();
-    let plans = state.plans.iter();
+    let mut begun = BTreeSet::new();
+    // A node may be told again.
+    let plans = state.plans.iter().filter(|plan| begun.insert(plan.uid));
     plans
         .map(|plan| plan.gpus.iter().map(ToString::to_string).collect())
         .collect()

@@ -257,7 +257,10 @@ fn pre_empting_again_changes_nothing() {
     house.pump();
     assert_eq!(preempt(&house, &node).expect(200).json(), first);
     house.pump();
-    assert_eq!(details(&house, "Trainyard/nodes/preempt/action"), [node.clone()]);
+    assert_eq!(
+        details(&house, "Trainyard/nodes/preempt/action"),
+        std::slice::from_ref(&node)
+    );
     house.engine.end("j", &Verdict::Stopped);
     house.pump();
     preempt(&house, &node).error(404, "NodeNotFound");
