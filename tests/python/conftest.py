@@ -48,10 +48,6 @@ def reference():
     leave_out("../shared is not here (recipes)")
 
 
-<<<<<<< HEAD
-def leave_out(what):
-    """Says that a test cannot run here, and why; in CI that is a failure unless only ../shared is missing."""
-=======
 @pytest.fixture
 def compiler():
     """A C compiler."""
@@ -61,8 +57,7 @@ def compiler():
 
 
 def leave_out(what):
-    """Passes over this test, and has it named at the end of the run."""
->>>>>>> gpus
+    """Says that a test cannot run here, and why; in CI that is a failure unless only ../shared is missing."""
     line = f"left out: {what}"
     print(line)
     if left_out := os.environ.get("TRAINYARD_LEFT_OUT"):
