@@ -95,13 +95,13 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// How many ports the job needs that are free on all of its nodes: one where its processes meet, and one for
-    /// each task that others connect to.
+    /// How many ports the job needs that are free on all of its nodes: the first where its processes meet, and then one
+    /// for each task that others connect to.
     pub fn ports(&self, nodes: u32) -> u32 {
         match self {
             Work::EveryNode(_) => 1,
             Work::Ranks { count, .. } => u32::from(nodes > 1 || *count > 1),
-            Work::Tasks { tasks, .. } => u32::from(nodes > 1) + tasks.ports(),
+            Work::Tasks { tasks, .. } => u32::from(nodes > 1 || tasks.ports() > 0) + tasks.ports(),
             Work::Nothing | Work::Master(_) | Work::Shards(_) | Work::Mpi(_) => u32::from(nodes > 1),
         }
     }
@@ -122,7 +122,8 @@ impl<'a> Work<'a> {
     }
 }
 
-/// How many ports a job needs that are free on all of its nodes.
+/// How many ports a job needs that are free on all of its nodes: the first is [`super::JobLaunch::port`], the others are
+/// its `task_ports`.
 pub fn ports_of(spec: &JobSpec) -> u32 {
     Work::of(spec).ports(spec.node_count)
 }

@@ -244,6 +244,15 @@ fn tensorflow_places_servers_and_workers_and_tells_them_of_one_another() {
     }
 }
 
+/// The first port is where the job meets, so that there has to be one more than tasks, on one node too.
+#[test]
+fn each_tensorflow_task_has_a_port_of_its_own_on_one_node_too() {
+    let worker = environment(&tensorflow(1, Some(2), Some(1)), 0, 1);
+    assert_eq!(worker["AZ_BATCHAI_PS_HOSTS"], "10.0.0.4:23457");
+    assert_eq!(worker["AZ_BATCHAI_WORKER_HOSTS"], "10.0.0.4:23458,10.0.0.4:23459");
+    assert_eq!(worker["MASTER_PORT"], "23456");
+}
+
 #[test]
 fn tensorflow_with_one_process_talks_to_nobody() {
     let spec = tensorflow(1, None, None);
@@ -265,7 +274,7 @@ fn ports_are_asked_for_where_processes_meet() {
         (on(2, Toolkit::Custom(Some("x".to_owned()))), 1),
         (job(Toolkit::CustomPerNode("x".to_owned())), 1),
         (tensorflow(2, Some(2), Some(1)), 4),
-        (tensorflow(1, Some(2), Some(0)), 2),
+        (tensorflow(1, Some(2), Some(0)), 3),
         (mpi(1, Some(4)), 0),
         (mpi(2, None), 1),
     ] {
