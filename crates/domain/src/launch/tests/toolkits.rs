@@ -270,7 +270,7 @@ fn ports_are_asked_for_where_processes_meet() {
     assert_eq!(ports_of(&ranks), 1);
     for (spec, ports) in [
         (custom("x"), 0),
-        (pytorch(None, None), 0),
+        (pytorch(None, None), 1),
         (on(2, Toolkit::Custom(Some("x".to_owned()))), 1),
         (job(Toolkit::CustomPerNode("x".to_owned())), 1),
         (tensorflow(2, Some(2), Some(1)), 4),
@@ -313,6 +313,22 @@ fn pytorch_ranks_know_their_world_and_mpi_ranks_their_index() {
         "{command}"
     );
     assert_eq!(environment(&spec, 0, 0)["AZ_BATCHAI_PYTORCH_BACKEND"], "mpi");
+    assert!(!environment(&spec, 0, 0).contains_key("RANK"));
+}
+
+/// A script that finds RANK begins to look for the others, also where there are none.
+#[test]
+fn a_single_rank_is_told_where_to_meet_too() {
+    let rank = environment(&pytorch(None, None), 0, 0);
+    let told = ["RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"];
+    assert_eq!(told.map(|name| rank[name].as_str()), ["0", "1", "10.0.0.4", "23456"]);
+}
+
+#[test]
+fn one_process_of_pytorch_by_mpi_runs_without_a_launcher_and_says_the_same_files() {
+    let spec = pytorch(Some(Mpi), None);
+    assert!(command(&spec).starts_with("export AZ_BATCHAI_TASK_INDEX="));
+    assert_eq!(tails(&spec), ["stdout.txt"]);
     assert!(!environment(&spec, 0, 0).contains_key("RANK"));
 }
 
