@@ -140,6 +140,15 @@ pub fn plans_of(spec: &JobSpec, gpus: u32) -> Result<Vec<(Uid, LaunchPlan)>, Bat
 
 /// The same where each node has GPUs of its own number.
 pub fn plans_with(spec: &JobSpec, gpus: &dyn Fn(Uid) -> u32) -> Result<Vec<(Uid, LaunchPlan)>, BatchAiError> {
+    plans_placed(spec, gpus, &|index| node_decides(spec, index))
+}
+
+/// The same where the placement says which nodes decide.
+pub fn plans_placed(
+    spec: &JobSpec,
+    gpus: &dyn Fn(Uid) -> u32,
+    decides: &dyn Fn(u32) -> bool,
+) -> Result<Vec<(Uid, LaunchPlan)>, BatchAiError> {
     let name = |text| Name::new(text, "").unwrap();
     let nodes: Vec<PlacedNode> = (1..=spec.node_count)
         .map(|n| PlacedNode {
@@ -147,7 +156,7 @@ pub fn plans_with(spec: &JobSpec, gpus: &dyn Fn(Uid) -> u32) -> Result<Vec<(Uid,
             name: format!("tvm-7_{n}"),
             address: Ipv4Addr::new(10, 0, 0, 3 + n as u8),
             seen: Seen::Nothing,
-            decides: node_decides(spec, n - 1),
+            decides: decides(n - 1),
         })
         .collect();
     let mut ports = (23456..).take(ports_of(spec) as usize);

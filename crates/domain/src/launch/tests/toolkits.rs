@@ -146,8 +146,13 @@ fn the_plan_and_the_state_machine_agree_on_who_decides() {
             assert_eq!(decides, node_decides(&spec, index), "{:?}", spec.toolkit);
         }
     }
+    // A placement that an earlier version stored says that all decide: then none may wait for a stop.
+    let spec = on(2, Toolkit::Custom(Some("x".to_owned())));
+    let plans = plans_placed(&spec, &|_| 0, &|_| true).unwrap();
+    assert!(plans.iter().all(|(_, plan)| !plan.until_stopped));
     let nothing = on(2, Toolkit::Custom(None));
-    assert!(plans(&nothing, 0).iter().all(|plan| !plan.until_stopped));
+    let plans = plans_of(&nothing, 0).unwrap();
+    assert!(plans.iter().all(|(_, plan)| !plan.until_stopped));
 }
 
 #[test]
@@ -321,7 +326,10 @@ fn pytorch_ranks_know_their_world_and_mpi_ranks_their_index() {
 fn a_single_rank_is_told_where_to_meet_too() {
     let rank = environment(&pytorch(None, None), 0, 0);
     let told = ["RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"];
-    assert_eq!(told.map(|name| rank[name].as_str()), ["0", "1", "10.0.0.4", "23456"]);
+    assert_eq!(
+        told.map(|name| rank[name].as_str()),
+        ["0", "1", "10.0.0.4", "23456"]
+    );
 }
 
 #[test]
