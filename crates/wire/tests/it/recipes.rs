@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 use trainyard_domain::ids::Uid;
-use trainyard_domain::launch::{JobLaunch, LaunchPlan, NodePaths, Process, job_plans, node_decides, ports_of};
+use trainyard_domain::launch::{
+    JobLaunch, LaunchPlan, NodePaths, Process, job_plans, node_decides, ports_of,
+};
 use trainyard_domain::name::Name;
 use trainyard_domain::spec::JobSpec;
 use trainyard_domain::state::{PlacedNode, Seen};
