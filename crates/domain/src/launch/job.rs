@@ -78,7 +78,8 @@ fn plan(site: &Site<'_>, work: &Work<'_>) -> (Uid, LaunchPlan) {
         node_count: site.node_count(),
         max_seconds: job.spec.max_wall_clock_seconds,
         grace_seconds: job.grace_seconds,
-        until_stopped: !work.decides(site.node_count(), site.index),
+        // As stored with the placement: what ends the job must be what the node waits for.
+        until_stopped: !site.node.decides,
         remote: Some(site.remote()),
     };
     (site.node.uid, plan)

@@ -9,30 +9,41 @@ use super::quote::shell_word;
 /// shell text; variables in all of them are put in by the shell on the node where it runs.
 pub(super) fn python(script: &PythonScript) -> String {
     command(
-        &interpreter(script.python_interpreter_path.as_deref()),
+        script.python_interpreter_path.as_deref(),
         &script.python_script_file_path,
         script.command_line_args.as_deref(),
     )
 }
 
-/// The interpreter as a word: by default `python`, or `python3` on nodes that have no other.
-pub(super) fn interpreter(path: Option<&str>) -> String {
-    match path {
-        Some(path) => path_word(path),
-        None => r#""$(command -v python || echo python3)""#.to_owned(),
+/// The command line of a toolkit that runs either a configuration, by `program`, or a Python script.
+pub(super) fn configured(
+    program: &str,
+    configuration: Option<&str>,
+    interpreter: Option<&str>,
+    file: Option<&str>,
+    arguments: Option<&str>,
+) -> String {
+    match configuration {
+        Some(configuration) => with_arguments(format!("{program}{}", path_word(configuration)), arguments),
+        None => command(interpreter, file.unwrap_or_default(), arguments),
     }
 }
 
-/// `program`, which is shell text already, with a file and the user's arguments behind it.
-pub(super) fn command(program: &str, file: &str, arguments: Option<&str>) -> String {
-    let file = path_word(file);
+fn command(interpreter: Option<&str>, file: &str, arguments: Option<&str>) -> String {
+    // By default `python`, or `python3` on nodes that have no other.
+    let default = || r#""$(command -v python || echo python3)""#.to_owned();
+    let interpreter = interpreter.map_or_else(default, path_word);
+    with_arguments(format!("{interpreter} {}", path_word(file)), arguments)
+}
+
+fn with_arguments(command: String, arguments: Option<&str>) -> String {
     match arguments {
-        Some(arguments) if !arguments.is_empty() => format!("{program} {file} {arguments}"),
-        Some(_) | None => format!("{program} {file}"),
+        Some(arguments) if !arguments.is_empty() => format!("{command} {arguments}"),
+        Some(_) | None => command,
     }
 }
 
 /// A path as a word. One that has the mount root of the original service written out is read as this node's.
-pub(super) fn path_word(path: &str) -> String {
+fn path_word(path: &str) -> String {
     shell_word(&tidy_root(path))
 }

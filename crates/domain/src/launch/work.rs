@@ -95,13 +95,12 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// How many ports the job needs that are free on all of its nodes: one where its processes meet, and one for
-    /// each task that others connect to.
+    /// How many ports the job needs that are free on all of its nodes: the first where its processes meet, and then one
+    /// for each task that others connect to.
     pub fn ports(&self, nodes: u32) -> u32 {
         match self {
-            Work::EveryNode(_) => 1,
-            Work::Ranks { count, .. } => u32::from(nodes > 1 || *count > 1),
-            Work::Tasks { tasks, .. } => u32::from(nodes > 1) + tasks.ports(),
+            Work::EveryNode(_) | Work::Ranks { .. } => 1,
+            Work::Tasks { tasks, .. } => u32::from(nodes > 1 || tasks.ports() > 0) + tasks.ports(),
             Work::Nothing | Work::Master(_) | Work::Shards(_) | Work::Mpi(_) => u32::from(nodes > 1),
         }
     }
@@ -122,7 +121,8 @@ impl<'a> Work<'a> {
     }
 }
 
-/// How many ports a job needs that are free on all of its nodes.
+/// How many ports a job needs that are free on all of its nodes: the first is [`super::JobLaunch::port`], the others are
+/// its `task_ports`.
 pub fn ports_of(spec: &JobSpec) -> u32 {
     Work::of(spec).ports(spec.node_count)
 }
@@ -149,7 +149,7 @@ fn mpi_script(settings: &PythonProcesses, nodes: u32) -> Mpi {
     }
 }
 
-/// One process needs no launcher.
+/// One process needs no launcher (behaviour.md section 9).
 fn mpi_if_several<'a>(count: u32, command: String) -> Work<'a> {
     if count > 1 {
         Work::Mpi(Mpi { count, command })
@@ -159,59 +159,36 @@ fn mpi_if_several<'a>(count: u32, command: String) -> Work<'a> {
 }
 
 fn cntk(settings: &CntkSettings) -> String {
-    let arguments = settings.command_line_args.as_deref();
-    match (&settings.config_file_path, &settings.python_script_file_path) {
-        (Some(config), _) => {
-            let file = script::path_word(config);
-            let command = format!("cntk configFile={file}");
-            with_arguments(command, arguments)
-        }
-        (None, file) => script::command(
-            &script::interpreter(settings.python_interpreter_path.as_deref()),
-            file.as_deref().unwrap_or_default(),
-            arguments,
-        ),
-    }
+    script::configured(
+        "cntk configFile=",
+        settings.config_file_path.as_deref(),
+        settings.python_interpreter_path.as_deref(),
+        settings.python_script_file_path.as_deref(),
+        settings.command_line_args.as_deref(),
+    )
 }
 
 fn caffe(settings: &CaffeSettings) -> String {
-    let arguments = settings.command_line_args.as_deref();
-    match (&settings.config_file_path, &settings.python_script_file_path) {
-        (Some(config), _) => {
-            let file = script::path_word(config);
-            let command = format!("caffe train --solver={file}");
-            with_arguments(command, arguments)
-        }
-        (None, file) => script::command(
-            &script::interpreter(settings.python_interpreter_path.as_deref()),
-            file.as_deref().unwrap_or_default(),
-            arguments,
-        ),
-    }
-}
-
-fn with_arguments(command: String, arguments: Option<&str>) -> String {
-    match arguments {
-        Some(arguments) if !arguments.is_empty() => format!("{command} {arguments}"),
-        Some(_) | None => command,
-    }
+    script::configured(
+        "caffe train --solver=",
+        settings.config_file_path.as_deref(),
+        settings.python_interpreter_path.as_deref(),
+        settings.python_script_file_path.as_deref(),
+        settings.command_line_args.as_deref(),
+    )
 }
 
 /// PyTorch by MPI has ranks of the launcher's, which know their index by then only.
 fn pytorch_work(settings: &PyTorchSettings, nodes: u32) -> Work<'_> {
     let count = settings.process_count.unwrap_or(nodes);
     match settings.communication_backend {
-        Some(CommunicationBackend::Mpi) if count > 1 => Work::Mpi(Mpi {
-            count,
-            command: format!("{TASK_INDEX_OF_RANK} {}", script::python(&settings.script)),
-        }),
-        Some(
-            CommunicationBackend::Mpi
-            | CommunicationBackend::Tcp
-            | CommunicationBackend::Gloo
-            | CommunicationBackend::Nccl,
-        )
-        | None => Work::Ranks { settings, count },
+        Some(CommunicationBackend::Mpi) => {
+            let command = format!("{TASK_INDEX_OF_RANK} {}", script::python(&settings.script));
+            mpi_if_several(count, command)
+        }
+        Some(CommunicationBackend::Tcp | CommunicationBackend::Gloo | CommunicationBackend::Nccl) | None => {
+            Work::Ranks { settings, count }
+        }
     }
 }
 

@@ -450,10 +450,10 @@ impl JobStatus {
             .iter()
             .all(|n| matches!(n.seen, Seen::Ended(_) | Seen::Lost));
         let lost = nodes.iter().any(|n| n.seen == Seen::Lost);
-        let decided = nodes
+        let succeeded = nodes
             .iter()
             .filter(|n| n.decides)
-            .all(|n| matches!(n.seen, Seen::Decided | Seen::Ended(_)));
+            .all(|n| matches!(n.seen, Seen::Decided | Seen::Ended(Verdict::Exited(0))));
         let failed = nodes.iter().find_map(|n| match &n.seen {
             Seen::Ended(Verdict::Exited(0)) | Seen::Nothing | Seen::Active | Seen::Decided | Seen::Lost => {
                 None
@@ -465,10 +465,16 @@ impl JobStatus {
             (JobPhase::Stopping(AfterStop::Finish(Verdict::Exited(code))), _, true) if *code != 0 => {
                 AfterStop::Lost
             }
+            // A node that does not decide may be heard of before those that do, although it came later.
+            (JobPhase::Stopping(AfterStop::Lost | AfterStop::Finish(Verdict::TimedOut)), _, _)
+                if succeeded =>
+            {
+                AfterStop::Finish(Verdict::Exited(0))
+            }
             (JobPhase::Stopping(after), _, _) => after.clone(),
             (_, Some(verdict), _) => AfterStop::Finish(verdict),
             (_, None, true) => AfterStop::Lost,
-            (_, None, false) if decided => AfterStop::Finish(Verdict::Exited(0)),
+            (_, None, false) if succeeded => AfterStop::Finish(Verdict::Exited(0)),
             (_, None, false) => return,
         };
         if !over {

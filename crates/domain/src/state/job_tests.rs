@@ -121,6 +121,25 @@ fn a_node_that_is_lost_after_success_was_decided_changes_nothing() {
     assert_eq!(lost.phase, JobPhase::Stopping(AfterStop::Lost));
 }
 
+/// What two nodes report of the same moment is heard of in any order.
+#[test]
+fn success_is_success_in_whatever_order_it_is_heard_of() {
+    let success = Seen::Ended(Verdict::Exited(0));
+    for other in [Seen::Lost, Seen::Ended(Verdict::TimedOut)] {
+        for reports in [[(0, &success), (1, &other)], [(1, &other), (0, &success)]] {
+            let mut status = with_a_waiting_node();
+            for (node, seen) in reports {
+                status = report(&status, node, seen.clone()).unwrap();
+            }
+            assert_eq!(status.phase, JobPhase::Succeeded, "{reports:?}");
+        }
+    }
+    // A node that was stopped for it has not succeeded.
+    let lost = report(&with_a_waiting_node(), 1, Seen::Lost).unwrap();
+    let queued = report(&lost, 0, Seen::Ended(Verdict::Stopped)).unwrap();
+    assert_eq!(queued.phase, JobPhase::Queued);
+}
+
 #[test]
 fn a_placement_stored_before_nodes_could_wait_is_read() {
     let text = r#"{"nodes":[{"uid":1,"name":"n","address":"127.0.0.1","seen":"nothing"}],"port":7}"#;

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 use trainyard_domain::ids::Uid;
-use trainyard_domain::launch::{JobLaunch, LaunchPlan, NodePaths, Process, job_plans, ports_of};
+use trainyard_domain::launch::{
+    JobLaunch, LaunchPlan, NodePaths, Process, job_plans, node_decides, ports_of,
+};
 use trainyard_domain::name::Name;
 use trainyard_domain::spec::JobSpec;
 use trainyard_domain::state::{PlacedNode, Seen};
@@ -75,10 +77,12 @@ fn planned(spec: &JobSpec) -> String {
             name: format!("tvm-7_{n}"),
             address: [10, 0, 0, 3 + n as u8].into(),
             seen: Seen::Nothing,
-            decides: true,
+            decides: node_decides(&spec, n - 1),
         })
         .collect();
-    let ports: Vec<u16> = (2222..).take(ports_of(&spec) as usize).collect();
+    let mut ports = (2221..).take(ports_of(&spec) as usize);
+    let port = ports.next().unwrap_or_default();
+    let task_ports: Vec<u16> = ports.collect();
     let plans = job_plans(&JobLaunch {
         placement: "50-1".parse().unwrap(),
         spec: &spec,
@@ -87,8 +91,8 @@ fn planned(spec: &JobSpec) -> String {
         job: &name("job"),
         output_segment: "SEGMENT",
         nodes: &nodes,
-        port: ports.last().copied().unwrap_or_default(),
-        task_ports: &ports,
+        port,
+        task_ports: &task_ports,
         paths: &|node| NodePaths {
             mount_root: format!("/n{node}/mounts"),
             jobs_root: format!("/n{node}/jobs"),

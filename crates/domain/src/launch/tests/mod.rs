@@ -17,7 +17,7 @@ use crate::secret::Secret;
 use crate::spec::*;
 use crate::state::{BatchAiError, PlacedNode, Seen, Share};
 
-use super::{JobLaunch, LaunchPlan, NodePaths, job_plans};
+use super::{JobLaunch, LaunchPlan, NodePaths, job_plans, node_decides, ports_of};
 
 pub const SEGMENT: &str = "SUB/rg/workspaces/ws/experiments/exp/jobs/job/aa0c44ca";
 
@@ -140,6 +140,15 @@ pub fn plans_of(spec: &JobSpec, gpus: u32) -> Result<Vec<(Uid, LaunchPlan)>, Bat
 
 /// The same where each node has GPUs of its own number.
 pub fn plans_with(spec: &JobSpec, gpus: &dyn Fn(Uid) -> u32) -> Result<Vec<(Uid, LaunchPlan)>, BatchAiError> {
+    plans_placed(spec, gpus, &|index| node_decides(spec, index))
+}
+
+/// The same where the placement says which nodes decide.
+pub fn plans_placed(
+    spec: &JobSpec,
+    gpus: &dyn Fn(Uid) -> u32,
+    decides: &dyn Fn(u32) -> bool,
+) -> Result<Vec<(Uid, LaunchPlan)>, BatchAiError> {
     let name = |text| Name::new(text, "").unwrap();
     let nodes: Vec<PlacedNode> = (1..=spec.node_count)
         .map(|n| PlacedNode {
@@ -147,9 +156,12 @@ pub fn plans_with(spec: &JobSpec, gpus: &dyn Fn(Uid) -> u32) -> Result<Vec<(Uid,
             name: format!("tvm-7_{n}"),
             address: Ipv4Addr::new(10, 0, 0, 3 + n as u8),
             seen: Seen::Nothing,
-            decides: true,
+            decides: decides(n - 1),
         })
         .collect();
+    let mut ports = (23456..).take(ports_of(spec) as usize);
+    let port = ports.next().unwrap_or_default();
+    let task_ports: Vec<u16> = ports.collect();
     job_plans(&JobLaunch {
         placement: PlacementId {
             job: Uid(50),
@@ -161,8 +173,8 @@ pub fn plans_with(spec: &JobSpec, gpus: &dyn Fn(Uid) -> u32) -> Result<Vec<(Uid,
         job: &name("job"),
         output_segment: SEGMENT,
         nodes: &nodes,
-        port: 23456,
-        task_ports: &[23457, 23458, 23459, 23460],
+        port,
+        task_ports: &task_ports,
         paths: &paths,
         shares: &shares,
         file_servers: &file_servers,

@@ -146,8 +146,13 @@ fn the_plan_and_the_state_machine_agree_on_who_decides() {
             assert_eq!(decides, node_decides(&spec, index), "{:?}", spec.toolkit);
         }
     }
+    // A placement that an earlier version stored says that all decide: then none may wait for a stop.
+    let spec = on(2, Toolkit::Custom(Some("x".to_owned())));
+    let plans = plans_placed(&spec, &|_| 0, &|_| true).unwrap();
+    assert!(plans.iter().all(|(_, plan)| !plan.until_stopped));
     let nothing = on(2, Toolkit::Custom(None));
-    assert!(plans(&nothing, 0).iter().all(|plan| !plan.until_stopped));
+    let plans = plans_of(&nothing, 0).unwrap();
+    assert!(plans.iter().all(|(_, plan)| !plan.until_stopped));
 }
 
 #[test]
@@ -244,6 +249,15 @@ fn tensorflow_places_servers_and_workers_and_tells_them_of_one_another() {
     }
 }
 
+/// The first port is where the job meets, so that there has to be one more than tasks, on one node too.
+#[test]
+fn each_tensorflow_task_has_a_port_of_its_own_on_one_node_too() {
+    let worker = environment(&tensorflow(1, Some(2), Some(1)), 0, 1);
+    assert_eq!(worker["AZ_BATCHAI_PS_HOSTS"], "10.0.0.4:23457");
+    assert_eq!(worker["AZ_BATCHAI_WORKER_HOSTS"], "10.0.0.4:23458,10.0.0.4:23459");
+    assert_eq!(worker["MASTER_PORT"], "23456");
+}
+
 #[test]
 fn tensorflow_with_one_process_talks_to_nobody() {
     let spec = tensorflow(1, None, None);
@@ -261,11 +275,11 @@ fn ports_are_asked_for_where_processes_meet() {
     assert_eq!(ports_of(&ranks), 1);
     for (spec, ports) in [
         (custom("x"), 0),
-        (pytorch(None, None), 0),
+        (pytorch(None, None), 1),
         (on(2, Toolkit::Custom(Some("x".to_owned()))), 1),
         (job(Toolkit::CustomPerNode("x".to_owned())), 1),
         (tensorflow(2, Some(2), Some(1)), 4),
-        (tensorflow(1, Some(2), Some(0)), 2),
+        (tensorflow(1, Some(2), Some(0)), 3),
         (mpi(1, Some(4)), 0),
         (mpi(2, None), 1),
     ] {
@@ -304,6 +318,25 @@ fn pytorch_ranks_know_their_world_and_mpi_ranks_their_index() {
         "{command}"
     );
     assert_eq!(environment(&spec, 0, 0)["AZ_BATCHAI_PYTORCH_BACKEND"], "mpi");
+    assert!(!environment(&spec, 0, 0).contains_key("RANK"));
+}
+
+/// A script that finds RANK begins to look for the others, also where there are none.
+#[test]
+fn a_single_rank_is_told_where_to_meet_too() {
+    let rank = environment(&pytorch(None, None), 0, 0);
+    let told = ["RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"];
+    assert_eq!(
+        told.map(|name| rank[name].as_str()),
+        ["0", "1", "10.0.0.4", "23456"]
+    );
+}
+
+#[test]
+fn one_process_of_pytorch_by_mpi_runs_without_a_launcher_and_says_the_same_files() {
+    let spec = pytorch(Some(Mpi), None);
+    assert!(command(&spec).starts_with("export AZ_BATCHAI_TASK_INDEX="));
+    assert_eq!(tails(&spec), ["stdout.txt"]);
     assert!(!environment(&spec, 0, 0).contains_key("RANK"));
 }
 
