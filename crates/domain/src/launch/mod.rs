@@ -3,7 +3,9 @@
 //! [`job_plans`] and [`node_plan`] are the two doors. What a plan may not use yet is refused by name
 //! ([`job_unavailable`], [`cluster_unavailable`]); where files lie in storage is told by [`locate`].
 
+mod attempt;
 mod caffe2;
+mod environment;
 mod expand;
 mod job;
 mod mounts;
@@ -14,15 +16,16 @@ mod place;
 mod plan;
 mod pytorch;
 mod quote;
-mod rendezvous;
 mod script;
 mod site;
+mod spread;
 mod tensorflow;
 mod unavailable;
 mod work;
 
+pub use attempt::JobLaunch;
 pub use expand::expand;
-pub use job::{JobLaunch, job_plans};
+pub use job::job_plans;
 pub use node::{NodeLaunch, node_plan};
 pub use path::FIXED_MOUNT_ROOT;
 pub use place::{STDOUTERR, locate, outputs};

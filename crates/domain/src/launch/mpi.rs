@@ -2,9 +2,9 @@
 //!
 //! `mpirun` runs on the master and reaches the other nodes through the engine's remote shell, so that it needs no SSH.
 
-use super::plan::{NodePaths, Process};
-use super::site::{Site, Variables};
-use super::work::spread;
+use super::plan::Process;
+use super::site::Site;
+use super::spread::spread;
 
 /// One command line in each of several processes.
 pub(super) struct Mpi {
@@ -57,40 +57,4 @@ pub(super) fn processes(site: &Site<'_>, mpi: &Mpi) -> Vec<Process> {
     launcher.arguments.extend(own);
     launcher.arguments.extend([shares.join(","), mpi.command.clone()]);
     vec![launcher]
-}
-
-/// What makes any `mpirun` reach the nodes of its job, the user's own call of it too. A user's variables win.
-///
-/// Nodes that share a machine and its loopback interface must be told to use that, and not to fight for cores. What
-/// Open MPI keeps in files goes to the job's directory `job_temp`: in `/tmp` jobs that end there race with jobs that
-/// begin.
-pub(super) fn environment(paths: &NodePaths, job_temp: &str) -> Variables {
-    let shell = paths.remote_shell.as_str();
-    let mut all = vec![
-        ("HYDRA_LAUNCHER", "rsh"),
-        ("HYDRA_LAUNCHER_EXEC", shell),
-        ("I_MPI_HYDRA_BOOTSTRAP", "rsh"),
-        ("I_MPI_HYDRA_BOOTSTRAP_EXEC", shell),
-        ("OMPI_ALLOW_RUN_AS_ROOT", "1"),
-        ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"),
-        ("OMPI_MCA_orte_tmpdir_base", job_temp),
-        ("OMPI_MCA_plm_rsh_agent", shell),
-        ("PRTE_ALLOW_RUN_AS_ROOT", "1"),
-        ("PRTE_ALLOW_RUN_AS_ROOT_CONFIRM", "1"),
-        ("PRTE_MCA_plm_ssh_agent", shell),
-        ("PRTE_MCA_prte_tmpdir_base", job_temp),
-    ];
-    if paths.one_machine {
-        all.extend([
-            ("HYDRA_IFACE", "lo"),
-            ("I_MPI_HYDRA_IFACE", "lo"),
-            ("OMPI_MCA_btl_tcp_if_exclude", "docker0"),
-            ("OMPI_MCA_hwloc_base_binding_policy", "none"),
-            ("OMPI_MCA_mpi_yield_when_idle", "1"),
-            ("PRTE_MCA_hwloc_default_binding_policy", "none"),
-        ]);
-    }
-    all.into_iter()
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
 }

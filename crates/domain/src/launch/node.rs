@@ -6,10 +6,11 @@ use crate::ids::{GpuId, Uid};
 use crate::spec::{ClusterSpec, SetupTask};
 use crate::state::{BatchAiError, Share};
 
+use super::environment::{self, Variables};
 use super::mounts::mounts;
 use super::path::{MOUNT_ROOT, join, resolve_directory};
 use super::plan::{NodePaths, NodePlan, Process};
-use super::site::{Variables, bash, environment};
+use super::script::bash;
 use super::unavailable::cluster_unavailable;
 
 /// A node to be set up: all that its plan is made of.
@@ -76,7 +77,7 @@ impl Setup {
         let process = Process {
             name: "setup task".to_owned(),
             arguments: bash(task.command_line.clone()),
-            environment: environment(
+            environment: environment::whole(
                 &Variables::new(),
                 &variables,
                 &task.environment_variables,

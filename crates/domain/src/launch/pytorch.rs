@@ -1,13 +1,12 @@
 //! pyTorchSettings with gloo, TCP or nccl: one process a rank (behaviour.md section 9).
 
-use crate::spec::{CommunicationBackend, PyTorchSettings, Toolkit};
+use crate::spec::PyTorchSettings;
 
-use super::job::JobLaunch;
-use super::path::join;
+use super::environment::Variables;
 use super::plan::Process;
 use super::script;
-use super::site::{Site, Variables};
-use super::work::spread;
+use super::site::Site;
+use super::spread::spread;
 
 /// The processes of this node; every rank decides.
 pub(super) fn processes(site: &Site<'_>, settings: &PyTorchSettings, count: u32) -> Vec<Process> {
@@ -38,49 +37,4 @@ fn variables(site: &Site<'_>, rank: u32) -> Variables {
     let mut variables = site.variables.clone();
     variables.insert("AZ_BATCHAI_TASK_INDEX".to_owned(), rank.to_string());
     variables
-}
-
-/// What tells PyTorch processes where they meet, and how they talk. `shared` is the job's shared directory.
-pub(super) fn rendezvous(job: &JobLaunch<'_>, shared: &str) -> Variables {
-    let Toolkit::PyTorch(PyTorchSettings {
-        communication_backend: Some(backend),
-        ..
-    }) = job.spec.toolkit
-    else {
-        return Variables::new();
-    };
-    [
-        ("AZ_BATCHAI_PYTORCH_BACKEND", name(backend).to_owned()),
-        (
-            "AZ_BATCHAI_PYTORCH_INIT_METHOD",
-            init_method(job, shared, backend),
-        ),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into()
-}
-
-fn name(backend: CommunicationBackend) -> &'static str {
-    match backend {
-        CommunicationBackend::Tcp => "tcp",
-        CommunicationBackend::Gloo => "gloo",
-        CommunicationBackend::Mpi => "mpi",
-        CommunicationBackend::Nccl => "nccl",
-    }
-}
-
-/// Where the ranks meet. PyTorch wants a file that was never used, so its name has the attempt in it.
-fn init_method(job: &JobLaunch<'_>, shared: &str, backend: CommunicationBackend) -> String {
-    match backend {
-        CommunicationBackend::Tcp | CommunicationBackend::Nccl if job.port != 0 => {
-            format!("tcp://{}:{}", job.master(), job.port)
-        }
-        CommunicationBackend::Tcp
-        | CommunicationBackend::Nccl
-        | CommunicationBackend::Gloo
-        | CommunicationBackend::Mpi => {
-            let file = format!("pytorch-{}", job.placement.attempt);
-            format!("file://{}", join(shared, &file))
-        }
-    }
 }

@@ -47,3 +47,8 @@ fn with_arguments(command: String, arguments: Option<&str>) -> String {
 fn path_word(path: &str) -> String {
     shell_word(&tidy_root(path))
 }
+
+/// The arguments that have bash read a command line.
+pub(super) fn bash(script: String) -> Vec<String> {
+    vec!["bash".to_owned(), "-c".to_owned(), script]
+}

@@ -1,19 +1,13 @@
 //! A job on one of its nodes: where things are there, and which variables its processes see.
 
-use std::collections::BTreeMap;
-
-use crate::spec::{EnvironmentVariable, SecretSource, SecretVariable};
 use crate::state::PlacedNode;
 
-use super::expand::expand;
-use super::job::JobLaunch;
+use super::attempt::JobLaunch;
+use super::environment::{self, Variables};
 use super::path::{JOB_MOUNT_ROOT, MOUNT_ROOT, join, resolve_directory};
 use super::place::STDOUTERR;
 use super::plan::{Mount, Process, Remote, SOCKET};
-use super::{mpi, pytorch, rendezvous};
-
-/// Variables by name.
-pub(super) type Variables = BTreeMap<String, String>;
+use super::script::bash;
 
 /// A job on one of its nodes.
 pub(super) struct Site<'a> {
@@ -49,7 +43,8 @@ impl<'a> Site<'a> {
             &paths.jobs_root,
             &format!("{}/{}/{}", job.workspace, job.experiment, job.job),
         );
-        let defaults = mpi::environment(&paths, &job_temp);
+        let mut defaults = environment::of_mpi(&paths, &job_temp);
+        defaults.extend(environment::of_launchers(job, index));
         let job_mounts = join(&job_temp, "mounts");
         let shared = Mount {
             source: join(&paths.shared_root, &job.placement.to_string()),
@@ -95,15 +90,15 @@ impl<'a> Site<'a> {
                 .iter()
                 .map(|(id, path)| (format!("AZ_BATCHAI_OUTPUT_{id}"), path.clone())),
         );
-        variables.extend(job.variables());
-        variables.extend(pytorch::rendezvous(job, &shared.path));
+        variables.extend(environment::of_all_nodes(job));
+        variables.extend(environment::of_pytorch(job, &shared.path));
         // Nodes of one job may differ where missing GPUs are ignored, so each tells its own.
         let gpus = (job.gpus)(node.uid).to_string();
         variables.insert("AZ_BATCHAI_NUM_GPUS".to_owned(), gpus.clone());
         variables.insert("AZ_BATCHAI_NUM_GPUS_PER_NODE".to_owned(), gpus);
         variables.insert("AZ_BATCHAI_STDOUTERR_DIR".to_owned(), stdouterr.clone());
         variables.insert("AZ_BATCHAI_MPI_HOST_FILE".to_owned(), hostfile.clone());
-        let mut site = Site {
+        Site {
             job,
             node,
             index,
@@ -115,10 +110,7 @@ impl<'a> Site<'a> {
             outputs,
             variables,
             defaults,
-        };
-        let rendezvous = rendezvous::environment(&site);
-        site.defaults.extend(rendezvous);
-        site
+        }
     }
 
     /// How many nodes the attempt has.
@@ -151,7 +143,7 @@ impl<'a> Site<'a> {
     /// The whole environment of a process whose variables of ours are `variables`.
     fn environment(&self, variables: &Variables) -> Variables {
         let spec = self.job.spec;
-        environment(
+        environment::whole(
             &self.defaults,
             variables,
             &spec.environment_variables,
@@ -180,32 +172,4 @@ impl<'a> Site<'a> {
             ..process
         })
     }
-}
-
-/// The arguments that have bash read a command line.
-pub(super) fn bash(script: String) -> Vec<String> {
-    vec!["bash".to_owned(), "-c".to_owned(), script]
-}
-
-/// A whole environment: the defaults, over them the user's variables with what is ours expanded in them, then the
-/// user's secrets, then `ours`, which nothing overrides.
-pub(super) fn environment(
-    defaults: &Variables,
-    ours: &Variables,
-    variables: &[EnvironmentVariable],
-    secrets: &[SecretVariable],
-) -> Variables {
-    let mut known = defaults.clone();
-    known.extend(ours.clone());
-    let plain = variables
-        .iter()
-        .map(|v| (v.name.clone(), expand(&v.value, &known)));
-    let secret = secrets.iter().filter_map(|variable| match &variable.value {
-        SecretSource::Value(secret) => Some((variable.name.clone(), secret.reveal().to_owned())),
-        // Refused before any plan is made, see `unavailable`.
-        SecretSource::Vault(_) => None,
-    });
-    let ours = ours.iter().map(|(name, value)| (name.clone(), value.clone()));
-    let defaults = defaults.iter().map(|(name, value)| (name.clone(), value.clone()));
-    defaults.chain(plain).chain(secret).chain(ours).collect()
 }

@@ -4,10 +4,11 @@ use serde_json::json;
 
 use crate::spec::{PythonScript, TensorFlowSettings};
 
+use super::environment::Variables;
 use super::plan::Process;
 use super::script;
-use super::site::{Site, Variables};
-use super::work::spread;
+use super::site::Site;
+use super::spread::spread;
 
 /// How many of each there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,5 @@
 //! What a job runs, and how that is spread over its nodes (behaviour.md section 9).
 
-use std::ops::Range;
-
 use crate::spec::{
     CaffeSettings, CntkSettings, CommunicationBackend, JobSpec, PyTorchSettings, PythonProcesses,
     PythonScript, TensorFlowSettings, Toolkit,
@@ -11,6 +9,7 @@ use super::mpi::{Mpi, TASK_INDEX_OF_RANK};
 use super::plan::Process;
 use super::script;
 use super::site::Site;
+use super::spread::spread;
 use super::tensorflow::Tasks;
 use super::{caffe2, mpi, pytorch, tensorflow};
 
@@ -133,15 +132,6 @@ pub fn node_decides(spec: &JobSpec, node: u32) -> bool {
     Work::of(spec).decides(spec.node_count, node)
 }
 
-/// Which of `count` processes are on one of `nodes` nodes. Neighbours share a node, and no node has two more than
-/// another: of 5 processes on 2 nodes the first has 0 to 2, the second 3 and 4.
-pub(super) fn spread(count: u32, nodes: u32, node: u32) -> Range<u32> {
-    let nodes = nodes.max(1);
-    let (each, over) = (count / nodes, count % nodes);
-    let first = each * node + over.min(node);
-    first..first + each + u32::from(node < over)
-}
-
 fn mpi_script(settings: &PythonProcesses, nodes: u32) -> Mpi {
     Mpi {
         count: settings.process_count.unwrap_or(nodes),
@@ -188,23 +178,6 @@ fn pytorch_work(settings: &PyTorchSettings, nodes: u32) -> Work<'_> {
         }
         Some(CommunicationBackend::Tcp | CommunicationBackend::Gloo | CommunicationBackend::Nccl) | None => {
             Work::Ranks { settings, count }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn every_process_is_on_one_node_and_the_load_is_even(count in 0u32..1024, nodes in 1u32..100) {
-            let blocks: Vec<Range<u32>> = (0..nodes).map(|node| spread(count, nodes, node)).collect();
-            let all: Vec<u32> = blocks.iter().cloned().flatten().collect();
-            prop_assert_eq!(all, (0..count).collect::<Vec<u32>>());
-            let sizes = || blocks.iter().map(|block| block.len());
-            prop_assert!(sizes().max().unwrap() - sizes().min().unwrap() <= 1);
         }
     }
 }

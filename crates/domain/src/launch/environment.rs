@@ -1,0 +1,149 @@
+//! What processes find in their environment.
+//!
+//! What is documented (behaviour.md section 8) nothing overrides; what launchers of today look for, a user may say
+//! otherwise.
+
+use std::collections::BTreeMap;
+
+use crate::spec::{
+    CommunicationBackend, EnvironmentVariable, PyTorchSettings, SecretSource, SecretVariable, Toolkit,
+};
+
+use super::attempt::JobLaunch;
+use super::expand::expand;
+use super::path::join;
+use super::plan::NodePaths;
+
+/// Variables by name.
+pub(super) type Variables = BTreeMap<String, String>;
+
+/// A whole environment: the defaults, over them the user's variables with what is ours expanded in them, then the
+/// user's secrets, then `ours`, which nothing overrides.
+pub(super) fn whole(
+    defaults: &Variables,
+    ours: &Variables,
+    variables: &[EnvironmentVariable],
+    secrets: &[SecretVariable],
+) -> Variables {
+    let mut known = defaults.clone();
+    known.extend(ours.clone());
+    let plain = variables
+        .iter()
+        .map(|v| (v.name.clone(), expand(&v.value, &known)));
+    let secret = secrets.iter().filter_map(|variable| match &variable.value {
+        SecretSource::Value(secret) => Some((variable.name.clone(), secret.reveal().to_owned())),
+        // Refused before any plan is made, see `unavailable`.
+        SecretSource::Vault(_) => None,
+    });
+    let ours = ours.iter().map(|(name, value)| (name.clone(), value.clone()));
+    let defaults = defaults.iter().map(|(name, value)| (name.clone(), value.clone()));
+    defaults.chain(plain).chain(secret).chain(ours).collect()
+}
+
+/// The variables that are the same on all nodes (behaviour.md section 8).
+pub(super) fn of_all_nodes(job: &JobLaunch<'_>) -> Variables {
+    let mut variables = Variables::from([("AZ_BATCHAI_MPI_MASTER_NODE".to_owned(), job.master())]);
+    if job.nodes.len() > 1 {
+        let hosts: Vec<String> = job.nodes.iter().map(|node| node.address.to_string()).collect();
+        variables.insert("AZ_BATCH_HOST_LIST".to_owned(), hosts.join(","));
+    }
+    variables
+}
+
+/// What modern launchers (torchrun, accelerate, JAX) want to know: address and port of the master, and which node this
+/// is of how many; nothing for a job that has no port to meet at. RANK and WORLD_SIZE are not here: where nobody starts
+/// one process a rank they make a script wait for ever.
+pub(super) fn of_launchers(job: &JobLaunch<'_>, node: u32) -> Variables {
+    if job.port == 0 {
+        return Variables::new();
+    }
+    [
+        ("MASTER_ADDR", job.master()),
+        ("MASTER_PORT", job.port.to_string()),
+        ("NNODES", job.nodes.len().to_string()),
+        ("NODE_RANK", node.to_string()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+/// What makes any `mpirun` reach the nodes of its job, the user's own call of it too. A user's variables win.
+///
+/// Nodes that share a machine and its loopback interface must be told to use that, and not to fight for cores. What
+/// Open MPI keeps in files goes to the job's directory `job_temp`: in `/tmp` jobs that end there race with jobs that
+/// begin.
+pub(super) fn of_mpi(paths: &NodePaths, job_temp: &str) -> Variables {
+    let shell = paths.remote_shell.as_str();
+    let mut all = vec![
+        ("HYDRA_LAUNCHER", "rsh"),
+        ("HYDRA_LAUNCHER_EXEC", shell),
+        ("I_MPI_HYDRA_BOOTSTRAP", "rsh"),
+        ("I_MPI_HYDRA_BOOTSTRAP_EXEC", shell),
+        ("OMPI_ALLOW_RUN_AS_ROOT", "1"),
+        ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"),
+        ("OMPI_MCA_orte_tmpdir_base", job_temp),
+        ("OMPI_MCA_plm_rsh_agent", shell),
+        ("PRTE_ALLOW_RUN_AS_ROOT", "1"),
+        ("PRTE_ALLOW_RUN_AS_ROOT_CONFIRM", "1"),
+        ("PRTE_MCA_plm_ssh_agent", shell),
+        ("PRTE_MCA_prte_tmpdir_base", job_temp),
+    ];
+    if paths.one_machine {
+        all.extend([
+            ("HYDRA_IFACE", "lo"),
+            ("I_MPI_HYDRA_IFACE", "lo"),
+            ("OMPI_MCA_btl_tcp_if_exclude", "docker0"),
+            ("OMPI_MCA_hwloc_base_binding_policy", "none"),
+            ("OMPI_MCA_mpi_yield_when_idle", "1"),
+            ("PRTE_MCA_hwloc_default_binding_policy", "none"),
+        ]);
+    }
+    all.into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+/// What tells PyTorch processes where they meet, and how they talk. `shared` is the job's shared directory.
+pub(super) fn of_pytorch(job: &JobLaunch<'_>, shared: &str) -> Variables {
+    let Toolkit::PyTorch(PyTorchSettings {
+        communication_backend: Some(backend),
+        ..
+    }) = job.spec.toolkit
+    else {
+        return Variables::new();
+    };
+    [
+        ("AZ_BATCHAI_PYTORCH_BACKEND", backend_name(backend).to_owned()),
+        (
+            "AZ_BATCHAI_PYTORCH_INIT_METHOD",
+            init_method(job, shared, backend),
+        ),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+fn backend_name(backend: CommunicationBackend) -> &'static str {
+    match backend {
+        CommunicationBackend::Tcp => "tcp",
+        CommunicationBackend::Gloo => "gloo",
+        CommunicationBackend::Mpi => "mpi",
+        CommunicationBackend::Nccl => "nccl",
+    }
+}
+
+/// Where the ranks meet. PyTorch wants a file that was never used, so its name has the attempt in it.
+fn init_method(job: &JobLaunch<'_>, shared: &str, backend: CommunicationBackend) -> String {
+    match backend {
+        CommunicationBackend::Tcp | CommunicationBackend::Nccl if job.port != 0 => {
+            format!("tcp://{}:{}", job.master(), job.port)
+        }
+        CommunicationBackend::Tcp
+        | CommunicationBackend::Nccl
+        | CommunicationBackend::Gloo
+        | CommunicationBackend::Mpi => {
+            let file = format!("pytorch-{}", job.placement.attempt);
+            format!("file://{}", join(shared, &file))
+        }
+    }
+}
