@@ -119,7 +119,7 @@ def test_two_nodes_read_what_lay_there_and_leave_their_results(yard):
     yard.delete_cluster("mounting")
     delete(yard, "data")
     root = yard.server.data / "file-servers"
-    left = [folder.name, f"gone-{folder.name}"]
+    left = [folder.name, f"trainyard.gone-{folder.name}"]
     poll_until("the folder is deleted", lambda: not any((root / name).exists() for name in left))
 
 

@@ -1,8 +1,9 @@
 //! Folders that stand for file servers.
 //!
 //! All of them lie in one root directory, each under a random name that is never used again. One that is no
-//! longer wanted is first renamed to `gone-…`, which takes no time, and then deleted bit by bit; what a crash
-//! leaves of it is found by that name. Nothing else in the root is ever deleted.
+//! longer wanted is first renamed to `trainyard.gone-…`, which takes no time, and then deleted bit by bit; what a
+//! crash leaves of it is found by that name. Nothing else in the root is ever deleted: it may be a directory that
+//! holds other things of the operator's, hence a name that nobody else gives.
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -21,11 +22,10 @@ use crate::{RelativePath, beneath};
 const ROOT_MODE: u32 = 0o700;
 /// As directories on shares have it; the root closes them to others.
 const FOLDER_MODE: u32 = 0o755;
-/// What the names of folders begin with that are to be deleted.
-const GONE: &str = "gone-";
+/// What the names of folders begin with that are to be deleted. No [`FolderName`] has a dot.
+const GONE: &str = "trainyard.gone-";
 
-/// The name of a file server's folder: 1 to 64 lower-case letters, digits and `-`, and not one of a folder
-/// that is to be deleted.
+/// The name of a file server's folder: 1 to 64 lower-case letters, digits and `-`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FolderName(String);
 
@@ -36,7 +36,7 @@ impl FolderName {
     /// [`BadName`] for any other text.
     pub fn new(name: &str) -> Result<Self, BadName> {
         let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        if (1..=64).contains(&name.len()) && name.bytes().all(legal) && !name.starts_with(GONE) {
+        if (1..=64).contains(&name.len()) && name.bytes().all(legal) {
             return Ok(Self(name.to_owned()));
         }
         Err(BadName::new(
@@ -176,14 +176,15 @@ impl FileServers {
     }
 
     /// Takes a folder away: nobody finds it any more, and [`FileServers::sweep`] deletes it. One that is not
-    /// there is gone already.
+    /// there is gone already. When this returns that is on the disk, so what is wanted may be forgotten.
     ///
     /// # Errors
     /// The system's, such as for a root that cannot be written.
     pub fn set_aside(&self, name: &FolderName) -> io::Result<()> {
         let to = self.root.join(format!("{GONE}{}", name.as_str()));
         match rustix::fs::renameat(CWD, self.path(name), CWD, to) {
-            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Ok(()) => File::open(&*self.root)?.sync_all(),
+            Err(Errno::NOENT) => Ok(()),
             Err(errno) => Err(errno.into()),
         }
     }

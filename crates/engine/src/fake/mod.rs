@@ -162,8 +162,10 @@ impl Engine for FakeEngine {
         }
     }
 
-    fn capacity(&self, _ports: usize) -> Capacity {
-        self.state().capacity.clone()
+    fn capacity(&self, ports: usize) -> Capacity {
+        let mut capacity = self.state().capacity.clone();
+        capacity.free_ports.truncate(ports);
+        capacity
     }
 
     fn on_change(&self, wake: Arc<dyn Fn() + Send + Sync>) {

@@ -324,7 +324,7 @@ impl Round {
     }
 
     /// The ports that the job needs, free on the machine and not given to another job: the one where its processes
-    /// meet first. `None` while there are too few; the next round knows more of them then.
+    /// meet first. `None` while there are too few; the next rounds know more of them then.
     fn ports(
         &self,
         tx: &Tx<'_>,

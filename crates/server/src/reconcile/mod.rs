@@ -45,8 +45,9 @@ pub struct Pump {
     removed: Vec<String>,
     /// The last round failed, so what it had observed is lost: look at everything.
     full_next: bool,
-    /// How many free ports the next round is to know: as many as the last one lacked, for one job.
-    ports_next: usize,
+    /// How many free ports a round is to know: as many as one has lacked for a job. It stays so until a full
+    /// round, which looks at that job in any case: those between may look at others alone.
+    free_ports: usize,
 }
 
 /// How many free ports a round knows when no job has asked for more.
@@ -85,7 +86,7 @@ impl Pump {
             refused: Vec::new(),
             removed: Vec::new(),
             full_next: true,
-            ports_next: FREE_PORTS,
+            free_ports: FREE_PORTS,
         }
     }
 
@@ -139,7 +140,7 @@ impl Pump {
             }
             let round = Round {
                 settings: self.settings.clone(),
-                capacity: engine.capacity(std::mem::replace(&mut self.ports_next, FREE_PORTS)),
+                capacity: engine.capacity(self.free_ports),
                 now,
                 full,
             };
@@ -150,7 +151,8 @@ impl Pump {
             write.wait().map_err(|error| error.flatten())
         });
         if let Ok(decided) = &decided {
-            self.ports_next = self.ports_next.max(decided.ports_lacking);
+            let least = if full { FREE_PORTS } else { self.free_ports };
+            self.free_ports = least.max(decided.ports_lacking);
         }
         decided.map_err(|error| {
             self.full_next = true;

@@ -245,8 +245,10 @@ impl Engine for Script {
         }
     }
 
-    fn capacity(&self, _ports: usize) -> Capacity {
-        self.state().capacity.clone()
+    fn capacity(&self, ports: usize) -> Capacity {
+        let mut capacity = self.state().capacity.clone();
+        capacity.free_ports.truncate(ports);
+        capacity
     }
 
     fn on_change(&self, _wake: Arc<dyn Fn() + Send + Sync>) {}

@@ -6,7 +6,7 @@ use trainyard_domain::state::{BatchAiError, Verdict};
 use trainyard_server::Settings;
 use trainyard_store::db::InlineHandle;
 
-use crate::house::{House, autoscaled, cluster, job, job_path, settings};
+use crate::house::{House, autoscaled, cluster, cluster_id, job, job_path, settings};
 
 fn started(house: &House, name: &str) {
     house.submit(name);
@@ -463,4 +463,29 @@ fn autoscale_brings_nodes_for_a_job_and_takes_them_after_the_idle_time() {
     house
         .send(Method::GET, "~/clusters/auto", &[], Value::Null)
         .expect(200);
+}
+
+#[test]
+fn a_job_of_many_ports_starts_although_rounds_about_others_come_between() {
+    let house = House::furnished(1);
+    house.engine.state().capacity.free_ports = (7000..7100).collect();
+    house.put("~/clusters/other", cluster(0)).expect(200);
+    house.pump();
+    let mut wish = job("true");
+    let properties = wish["properties"].as_object_mut().unwrap();
+    properties.remove("customToolkitSettings");
+    let settings = json!({"pythonScriptFilePath": "t.py", "workerCount": 20});
+    properties.insert("tensorFlowSettings".to_owned(), settings);
+    house.put(&job_path("many"), wish).expect(200);
+    house.pump();
+    // Too few ports were known: it is tried again in a moment. Until then the pump looks at another cluster.
+    assert_eq!(house.state_of("many"), "queued");
+    let mut elsewhere = job("true");
+    elsewhere["properties"]["cluster"]["id"] = json!(cluster_id("other"));
+    house.put(&job_path("elsewhere"), elsewhere).expect(200);
+    house.pump();
+    house.pass(jiff::SignedDuration::from_millis(100));
+    house.pump();
+    assert_eq!(house.state_of("many"), "running");
+    assert_eq!(house.engine.state().launches[0].1.processes.len(), 21);
 }

@@ -54,7 +54,16 @@ fn name(text: &str) -> FolderName {
 
 #[test]
 fn a_name_is_never_a_path_nor_one_of_the_dead() {
-    for bad in ["", ".", "..", "a/b", "A", "a.b", "gone-1", &"x".repeat(65)] {
+    for bad in [
+        "",
+        ".",
+        "..",
+        "a/b",
+        "A",
+        "a.b",
+        "trainyard.gone-1",
+        &"x".repeat(65),
+    ] {
         assert!(FolderName::new(bad).is_err(), "{bad:?}");
     }
     assert_eq!(name("6f1b-0").as_str(), "6f1b-0");
@@ -160,18 +169,32 @@ fn what_is_set_aside_goes_and_nothing_else() {
     symlink(&outside, ground.servers.path(&name("three"))).unwrap();
     fs::write(ground.servers.path(&name("two")).join("f"), "kept").unwrap();
     fs::create_dir(ground.root().join("stranger")).unwrap();
+    // Somebody else's word for something else.
+    fs::create_dir(ground.root().join("gone-fishing")).unwrap();
 
     for gone in ["one", "three", "one", "never-there"] {
         ground.servers.set_aside(&name(gone)).unwrap();
     }
-    assert_eq!(ground.entries(), ["gone-one", "gone-three", "stranger", "two"]);
-    assert_eq!(ground.servers.names().unwrap(), ["stranger", "two"]);
+    assert_eq!(
+        ground.entries(),
+        [
+            "gone-fishing",
+            "stranger",
+            "trainyard.gone-one",
+            "trainyard.gone-three",
+            "two"
+        ]
+    );
+    assert_eq!(
+        ground.servers.names().unwrap(),
+        ["gone-fishing", "stranger", "two"]
+    );
     assert!(matches!(
         ground.directory(&name("one"), ""),
         Err(FolderError::Missing)
     ));
     assert_eq!(ground.sweep(), Vec::<PathBuf>::new());
-    assert_eq!(ground.entries(), ["stranger", "two"]);
+    assert_eq!(ground.entries(), ["gone-fishing", "stranger", "two"]);
     assert!(outside.join("f").exists());
     assert!(ground.root().join("two/f").exists());
 }
@@ -184,17 +207,17 @@ fn what_cannot_be_deleted_is_told_and_a_second_sweeper_leaves_its_work_to_the_fi
     }
     // A file under such a name cannot be deleted as a directory: it is told, in the middle of the sweep.
     ground.servers.set_aside(&name("one")).unwrap();
-    fs::remove_dir(ground.root().join("gone-one")).unwrap();
-    fs::write(ground.root().join("gone-one"), "").unwrap();
+    fs::remove_dir(ground.root().join("trainyard.gone-one")).unwrap();
+    fs::write(ground.root().join("trainyard.gone-one"), "").unwrap();
     let again = RefCell::new(0);
     ground.servers.sweep(|_, _| {
         *again.borrow_mut() += 1;
         if *again.borrow() == 1 {
             ground.servers.set_aside(&name("two")).unwrap();
             ground.servers.sweep(|_, _| panic!("there are two sweepers"));
-            assert!(ground.root().join("gone-two").exists());
+            assert!(ground.root().join("trainyard.gone-two").exists());
         }
     });
     assert_eq!(again.into_inner(), 2);
-    assert_eq!(ground.entries(), ["gone-one"]);
+    assert_eq!(ground.entries(), ["trainyard.gone-one"]);
 }
