@@ -288,9 +288,9 @@ impl Attempt {
             return self.launch(now, around);
         }
         let told = fs::create_dir_all(self.barrier())
-            .and_then(|()| fs::write(self.barrier_file(self.plan.node_index), ""));
+            .and_then(|()| place::open_to_append(&self.barrier_file(self.plan.node_index)));
         match told {
-            Ok(()) => {
+            Ok(_) => {
                 self.journal.say("waits until all nodes are prepared");
                 self.look_at_barrier(now, BARRIER_PAUSES.0, around);
             }
