@@ -16,7 +16,7 @@ use crate::fence::Fence;
 use crate::journal::Journal;
 use crate::place;
 use crate::process::{self, NotStarted};
-use crate::remote::{self, Command, Listener};
+use crate::remote::{Command, Listener};
 
 /// Hidden folder in the shared directory in which nodes say that they are prepared.
 const BARRIER: &str = ".trainyard";
@@ -288,9 +288,9 @@ impl Attempt {
             return self.launch(now, around);
         }
         let told = fs::create_dir_all(self.barrier())
-            .and_then(|()| fs::write(self.barrier_file(self.plan.node_index), ""));
+            .and_then(|()| place::open_to_append(&self.barrier_file(self.plan.node_index)));
         match told {
-            Ok(()) => {
+            Ok(_) => {
                 self.journal.say("waits until all nodes are prepared");
                 self.look_at_barrier(now, BARRIER_PAUSES.0, around);
             }
@@ -393,7 +393,7 @@ fn start_command(
     around: &Surroundings,
     mark: &str,
     journal: &Journal,
-) -> Result<Pid, i32> {
+) -> Result<Pid, NotStarted> {
     let wanted = Process {
         name: "command of another node".to_owned(),
         arguments: ["bash", "-c", &command.line].map(str::to_owned).to_vec(),
@@ -403,26 +403,21 @@ fn start_command(
         stderr: String::new(),
         decides: false,
     };
-    let [stdin, stdout, stderr] = command.streams;
-    let complaints = stderr.try_clone();
-    let streams = [stdin, stdout, stderr].map(Stdio::from);
-    match process::start_with(&wanted, around.environment, mark, streams) {
-        Ok(pid) => {
-            journal.say(format_args!(
-                "{} started, process {}",
-                wanted.name,
-                pid.as_raw_pid()
-            ));
-            Ok(pid)
-        }
-        Err(why) => {
-            journal.say(&why.error.message);
-            if let Ok(stderr) = complaints {
-                remote::complain(stderr, &why.error.message);
-            }
-            Err(why.exit_code)
-        }
+    let started = process::start_with(
+        &wanted,
+        around.environment,
+        mark,
+        command.streams.map(Stdio::from),
+    );
+    match &started {
+        Ok(pid) => journal.say(format_args!(
+            "{} started, process {}",
+            wanted.name,
+            pid.as_raw_pid()
+        )),
+        Err(why) => journal.say(&why.error.message),
     }
+    started
 }
 
 fn in_words(verdict: &Verdict) -> String {

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use crate::place::open_to_append;
+
 /// Writes an execution log.
 #[derive(Debug, Clone)]
 pub struct Journal(Option<PathBuf>);
@@ -28,7 +30,7 @@ impl Journal {
 }
 
 fn append(path: &Path, line: &str) -> std::io::Result<()> {
-    let open = || fs::OpenOptions::new().append(true).create(true).open(path);
+    let open = || open_to_append(path);
     let mut file = match (open(), path.parent()) {
         (Err(error), Some(parent)) if error.kind() == std::io::ErrorKind::NotFound => {
             fs::create_dir_all(parent)?;

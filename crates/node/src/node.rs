@@ -454,11 +454,10 @@ impl Node {
 
     /// Ends everything. No verdict is written: the attempt did not end by itself, its node went away.
     fn leave(mut self) {
-        let mark = self
-            .attempt
-            .as_ref()
-            .map(|attempt| mark(self.folder.root(), &attempt.placement().to_string()));
-        if let Some(mark) = mark {
+        // Dropped, since nobody takes its callers any more: they would wake every sleep.
+        let attempt = self.attempt.take();
+        if let Some(placement) = attempt.map(|attempt| attempt.placement()) {
+            let mark = mark(self.folder.root(), &placement.to_string());
             self.fence.signal(&mark, rustix::process::Signal::TERM);
             let fence = std::mem::replace(&mut self.fence, Fence::Descent { setup: String::new() });
             self.until(|| fence.members(&mark).is_empty());

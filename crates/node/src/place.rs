@@ -1,11 +1,12 @@
 //! Directories, mounts and files, before anything is started.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use trainyard_domain::launch::Mount;
 use trainyard_domain::state::BatchAiError;
 
@@ -68,6 +69,17 @@ pub fn write_all(files: &BTreeMap<String, String>) -> Result<(), BatchAiError> {
             .and_then(|()| fs::write(path, content))
             .map_err(|error| environment_failure("file", path, &error))
     })
+}
+
+/// Opens a file to append to, made if missing. It never waits, as opening a pipe does until somebody reads it: a job may
+/// have put one there. Neither do writes to what comes back.
+pub fn open_to_append(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .custom_flags(flags)
+        .open(path)
 }
 
 fn environment_failure(kind: &str, path: &str, error: &io::Error) -> BatchAiError {

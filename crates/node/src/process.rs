@@ -8,11 +8,13 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::process::{Pid, WaitOptions, wait};
 use trainyard_domain::launch::Process;
 use trainyard_domain::state::BatchAiError;
 
 use crate::fence::MARK;
+use crate::place;
 
 /// Code for a process that could not be started.
 pub const START_FAILED: &str = "JobStartFailed";
@@ -81,7 +83,12 @@ fn failed(process: &Process, error: &io::Error) -> NotStarted {
 }
 
 fn outputs(process: &Process) -> io::Result<(File, File)> {
-    let open = |path: &str| fs::OpenOptions::new().append(true).create(true).open(path);
+    let open = |path: &str| -> io::Result<File> {
+        let file = place::open_to_append(Path::new(path))?;
+        // The process may wait for who reads it.
+        fcntl_setfl(&file, OFlags::APPEND)?;
+        Ok(file)
+    };
     let stdout = open(&process.stdout)?;
     let stderr = if process.stderr == process.stdout {
         stdout.try_clone()?

@@ -297,3 +297,27 @@ fn capacity_offers_free_ports() {
         .collect();
     assert!(!again.contains(&taken.local_addr().unwrap().port()));
 }
+
+/// Opening a pipe waits until somebody reads it: a node must not, whatever a job has put in the place of its files.
+#[test]
+fn a_job_that_puts_pipes_where_its_files_are_does_not_hold_its_node_up() {
+    let yard = Yard::new();
+    let node = yard.node(1);
+    let script = "rm $OUT/execution.log; mkfifo $OUT/execution.log; exit 3";
+    assert_eq!(yard.run(id(1), node, script), Verdict::Exited(3));
+    let mut plan = yard.plan(id(2), node, "true");
+    let out = yard.out(id(2), node).display().to_string();
+    plan.preparation = Some(process(
+        "job preparation",
+        "mkfifo $OUT/pipe",
+        &plan.job_directory,
+        &out,
+    ));
+    plan.processes[0].stdout = format!("{out}/pipe");
+    yard.launch(node, plan);
+    let verdict = yard.verdict(id(2), node);
+    assert!(
+        matches!(verdict, Verdict::NotStarted(_, Some(126))),
+        "{verdict:?}"
+    );
+}

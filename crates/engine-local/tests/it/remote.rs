@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use trainyard_domain::ids::Uid;
 use trainyard_domain::launch::{LaunchPlan, Remote};
 use trainyard_domain::state::Verdict;
@@ -160,6 +161,51 @@ fn many_commands_run_at_once() {
     let words: Vec<&str> = words.split_whitespace().collect();
     assert_eq!(words, ["50", "0", "50", "1"]);
     stopped(&yard, b);
+}
+
+/// Its streams are the caller's affair: the node never waits for who reads them.
+#[test]
+fn a_command_that_cannot_start_says_so_though_nobody_reads_its_stderr() {
+    let yard = Yard::new();
+    let script = "mkfifo full; exec 9<>full; head -c 65536 /dev/zero >&9; $SHELL_OF_NODES b true 2>&9 & \
+        until grep -q 'could not be started' $LOG_OF_B; do sleep 0.01; done; kill $!; \
+        $SHELL_OF_NODES b true; echo \"code $?\"";
+    let mut plans = pair(&yard, script);
+    let log = ("LOG_OF_B".to_owned(), plans[1].1.execution_log.clone());
+    plans[0].1.processes[0].environment.extend([log]);
+    plans[1].1.remote.as_mut().unwrap().directory = "/nowhere".to_owned();
+    let [a, b] = launch(&yard, plans);
+    assert_eq!(yard.verdict(id(1), a), Verdict::Exited(0));
+    assert_eq!(yard.read(id(1), a, "stdout.txt"), "code 255\n");
+    let complaints = yard.read(id(1), a, "stderr.txt");
+    assert!(
+        complaints.contains("b: ") && complaints.contains("its working directory is not there"),
+        "{complaints}"
+    );
+    assert_eq!(stopped(&yard, b), Verdict::Stopped);
+}
+
+/// A node that has no descriptor left would neither see a stop nor find the processes that it has to end.
+#[test]
+fn more_callers_than_a_node_can_hold_wait_and_it_still_hears_a_stop() {
+    let yard = Yard::new();
+    let few = Rlimit {
+        current: Some(64),
+        maximum: Some(64),
+    };
+    let script =
+        "for i in $(seq 100); do $SHELL_OF_NODES b 'echo >> $OUT/begun; exec sleep 614' & done; wait";
+    let plans = pair(&yard, script);
+    let node = Pid::from_raw(yard.status(plans[1].0).pid);
+    prlimit(node, Resource::Nofile, few).unwrap();
+    let [a, b] = launch(&yard, plans);
+    yard.until("some commands run", || {
+        (yard.read(id(1), b, "begun").lines().count() >= 16).then_some(())
+    });
+    yard.until("all callers call", || (calls(&yard).len() == 100).then_some(()));
+    assert_eq!(stopped(&yard, b), Verdict::Stopped);
+    yard.engine().ensure_stopped(id(1), &[a]);
+    yard.verdict(id(1), a);
 }
 
 /// The waiting node is no success by itself, and what it runs beside does not decide.

@@ -20,6 +20,8 @@ use crate::machine::since_boot;
 /// How long a node of the job may take until it takes commands: its preparation has ended by then, since the toolkit
 /// starts on no node before.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Most bytes of an answer: an exit code and a sentence.
+const LONGEST_ANSWER: usize = 1024;
 /// Pause between two tries to reach a node that has not begun yet.
 const TRY_AGAIN: Duration = Duration::from_millis(10);
 /// Options of ssh and rsh that have a value in the next argument.
@@ -47,6 +49,14 @@ pub enum CallError {
     TooLong {
         /// Its length.
         bytes: usize,
+    },
+    /// The node could not start the command.
+    #[error("{node}: {why}")]
+    NotStarted {
+        /// The node.
+        node: String,
+        /// What it says.
+        why: String,
     },
     /// The node went away before the command ended.
     #[error("{node} has ended the command, or has gone")]
@@ -82,11 +92,19 @@ pub fn call(arguments: &[OsString], shared: Option<&OsStr>) -> Result<i32, CallE
         source: source.into(),
     };
     send(&socket, command.as_bytes()).map_err(failed)?;
-    let mut code = [0; 4];
-    match recv(&socket, &mut code, RecvFlags::empty()) {
-        Ok((4, _)) => Ok(i32::from_le_bytes(code)),
-        Ok(_) | Err(Errno::CONNRESET) => Err(CallError::Ended { node }),
-        Err(error) => Err(failed(error)),
+    let mut answer = [0; LONGEST_ANSWER];
+    let length = match recv(&socket, &mut answer, RecvFlags::empty()) {
+        Ok((length, _)) => length,
+        Err(Errno::CONNRESET) => 0,
+        Err(error) => return Err(failed(error)),
+    };
+    match answer[..length].split_first_chunk() {
+        Some((code, [])) => Ok(i32::from_le_bytes(*code)),
+        Some((_, why)) => Err(CallError::NotStarted {
+            node,
+            why: String::from_utf8_lossy(why).into_owned(),
+        }),
+        None => Err(CallError::Ended { node }),
     }
 }
 

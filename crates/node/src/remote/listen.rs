@@ -1,7 +1,7 @@
 //! The side that takes commands from the other nodes of the attempt.
 
 use std::fs;
-use std::io::{self, IoSliceMut, Write};
+use std::io::{self, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
@@ -11,14 +11,18 @@ use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, SocketFlags, accept_with, bind, listen,
     recvmsg, send,
 };
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Resource, Signal, getrlimit, kill_process_group};
 
 use super::{LONGEST, socket_at};
+use crate::process::NotStarted;
 
 /// Most callers that may wait to be taken.
 const BACKLOG: i32 = 1024;
-/// Most commands at once: more callers wait.
-const MOST: usize = 4096;
+/// Most callers at once, where the node may have enough descriptors: more of them wait.
+const MOST: usize = 512;
+/// Part of the node's descriptors that callers may take: with none left it would neither hear a stop nor find the
+/// processes that it has to end.
+const PART: usize = 4;
 
 /// Takes commands of one attempt.
 #[derive(Debug)]
@@ -26,6 +30,7 @@ pub struct Listener {
     socket: OwnedFd,
     path: PathBuf,
     callers: Vec<Caller>,
+    most: usize,
 }
 
 /// Somebody who has connected.
@@ -61,20 +66,20 @@ impl Listener {
             socket,
             path: path.to_owned(),
             callers: Vec::new(),
+            most: most(),
         })
     }
 
     /// What to wait for.
     pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let callers = self.callers.iter().map(|caller| caller.socket.as_fd());
-        let more = self.callers.len() < MOST;
+        let more = self.callers.len() < self.most;
         more.then(|| self.socket.as_fd()).into_iter().chain(callers)
     }
 
-    /// Takes what has come; `start` starts a command and says which process it is, or its exit code if it could not
-    /// be started.
-    pub fn step(&mut self, mut start: impl FnMut(Command) -> Result<Pid, i32>) {
-        while self.callers.len() < MOST
+    /// Takes what has come; `start` starts a command and says which process it is.
+    pub fn step(&mut self, mut start: impl FnMut(Command) -> Result<Pid, NotStarted>) {
+        while self.callers.len() < self.most
             && let Ok(socket) = accept_with(&self.socket, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)
         {
             self.callers.push(Caller {
@@ -92,7 +97,7 @@ impl Listener {
     /// A process has ended: whoever called it is told.
     pub fn ended(&mut self, pid: Pid, code: i32) {
         if let Some(at) = self.callers.iter().position(|caller| caller.pid == Some(pid)) {
-            self.callers.remove(at).answer(code);
+            self.callers.remove(at).answer(code, "");
         }
     }
 }
@@ -105,7 +110,7 @@ impl Drop for Listener {
 }
 
 impl Caller {
-    fn step(&mut self, start: &mut impl FnMut(Command) -> Result<Pid, i32>) {
+    fn step(&mut self, start: &mut impl FnMut(Command) -> Result<Pid, NotStarted>) {
         let longest = match self.pid {
             None => LONGEST,
             Some(_) => 0,
@@ -113,8 +118,8 @@ impl Caller {
         match receive(&self.socket, longest) {
             Ok(Some(command)) if self.pid.is_none() => match start(command) {
                 Ok(pid) => self.pid = Some(pid),
-                Err(code) => {
-                    self.answer(code);
+                Err(why) => {
+                    self.answer(why.exit_code, &why.error.message);
                     self.gone = true;
                 }
             },
@@ -130,9 +135,18 @@ impl Caller {
         }
     }
 
-    fn answer(&self, code: i32) {
-        let _ = send(&self.socket, &code.to_le_bytes(), SendFlags::NOSIGNAL);
+    /// The exit code, and why the command did not start, if so: its streams are not the node's to write to, who reads
+    /// them may be slow.
+    fn answer(&self, code: i32, why: &str) {
+        let answer = [&code.to_le_bytes(), why.as_bytes()].concat();
+        let _ = send(&self.socket, &answer, SendFlags::NOSIGNAL);
     }
+}
+
+fn most() -> usize {
+    let descriptors = getrlimit(Resource::Nofile).current;
+    let descriptors = descriptors.and_then(|limit| usize::try_from(limit).ok());
+    descriptors.map_or(MOST, |limit| MOST.min(limit / PART))
 }
 
 /// The next message: a command of at most `longest` bytes, or `None` when it is none or the caller is gone.
@@ -155,9 +169,4 @@ fn receive(socket: &OwnedFd, longest: usize) -> Result<Option<Command>, Errno> {
     Ok(command
         .filter(|(_, line)| !line.is_empty() && line.len() <= longest && !line.contains('\0'))
         .map(|(streams, line)| Command { line, streams }))
-}
-
-/// Says on a command's stderr why it did not start.
-pub fn complain(stderr: OwnedFd, why: &str) {
-    let _ = writeln!(fs::File::from(stderr), "{why}");
 }

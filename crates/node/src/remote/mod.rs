@@ -2,7 +2,7 @@
 //!
 //! Each node of an attempt has a socket in the directory that the attempt's nodes share ([`listen`]). [`call`] sends
 //! a command line there, with its own stdin, stdout and stderr: the command has them for its own, and nothing of what
-//! it says goes through the node. The answer is its exit code.
+//! it says goes through the node. The answer is its exit code, and why it did not start, if so.
 
 mod call;
 mod listen;
@@ -14,7 +14,7 @@ use rustix::fd::OwnedFd;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 
 pub use call::{CallError, call};
-pub(crate) use listen::{Command, Listener, complain};
+pub(crate) use listen::{Command, Listener};
 
 use crate::look::OpenFolder;
 
