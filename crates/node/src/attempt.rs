@@ -150,18 +150,14 @@ impl Attempt {
             }
         }
         if !matches!(self.stage, Stage::Ending(_)) {
+            // What has decided stays so, whatever ends the rest.
+            let decided = self.is_decided().then_some(Verdict::Exited(0));
             if stop {
                 self.journal.say("a stop is wanted");
-                let decided = self.is_decided();
-                let verdict = if decided {
-                    Verdict::Exited(0)
-                } else {
-                    Verdict::Stopped
-                };
-                self.end(verdict, now, around);
+                self.end(decided.unwrap_or(Verdict::Stopped), now, around);
             } else if now >= self.deadline {
                 self.journal.say("the longest time allowed is over");
-                self.end(Verdict::TimedOut, now, around);
+                self.end(decided.unwrap_or(Verdict::TimedOut), now, around);
             }
         }
         if let Stage::Waiting { look_at, pause } = self.stage

@@ -6,7 +6,7 @@ use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use trainyard_domain::ids::Uid;
 use trainyard_domain::launch::{LaunchPlan, Remote};
 use trainyard_domain::state::Verdict;
-use trainyard_engine::Engine;
+use trainyard_engine::{Engine, Observation, PlacementSeen};
 
 use crate::yard::{Yard, id};
 
@@ -224,6 +224,43 @@ fn a_waiting_node_outlasts_the_processes_it_has() {
             .then_some(())
     });
     assert_eq!(stopped(&yard, node), Verdict::Stopped);
+}
+
+/// A worker and its parameter server on one of two nodes; how long they may take.
+fn worker_and_server(yard: &Yard, max_seconds: i64) -> Uid {
+    let node = yard.node(1);
+    let mut plan = yard.plan(id(1), node, "exec sleep 614");
+    let mut worker = plan.processes[0].clone();
+    plan.processes[0].decides = false;
+    worker.arguments[2] = "true".to_owned();
+    plan.processes.push(worker);
+    plan.node_count = 2;
+    plan.max_seconds = max_seconds;
+    yard.launch(node, plan);
+    yard.until("the worker has decided", || {
+        let decided = |seen: &Observation| {
+            matches!(
+                seen,
+                Observation::Placement {
+                    seen: PlacementSeen::Decided,
+                    ..
+                }
+            )
+        };
+        yard.seen().iter().any(decided).then_some(())
+    });
+    node
+}
+
+#[test]
+fn a_server_goes_on_when_the_worker_beside_it_has_ended_and_the_end_is_the_workers() {
+    let yard = Yard::new();
+    let node = worker_and_server(&yard, 3600);
+    assert_eq!(stopped(&yard, node), Verdict::Exited(0));
+    // Its time is over before anybody stops it.
+    let yard = Yard::new();
+    let node = worker_and_server(&yard, 1);
+    assert_eq!(yard.verdict(id(1), node), Verdict::Exited(0));
 }
 
 fn alive(pid: &str) -> bool {
