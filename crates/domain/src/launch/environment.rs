@@ -70,8 +70,9 @@ pub(super) fn of_launchers(job: &JobLaunch<'_>, node: u32) -> Variables {
 /// What makes any `mpirun` reach the nodes of its job, the user's own call of it too. A user's variables win.
 ///
 /// Nodes that share a machine and its loopback interface must be told to use that, and not to fight for cores. What
-/// Open MPI keeps in files goes to the job's directory `job_temp`: in `/tmp` jobs that end there race with jobs that
-/// begin.
+/// Open MPI keeps in files goes to the job's directory `job_temp` on each node, and so its helpers read the variables of
+/// their own node instead of the master's: in one directory the helpers of two nodes overwrite each other's files and
+/// crash, and in `/tmp` jobs that end race with jobs that begin.
 pub(super) fn of_mpi(paths: &NodePaths, job_temp: &str) -> Variables {
     let shell = paths.remote_shell.as_str();
     let mut all = vec![
@@ -83,6 +84,7 @@ pub(super) fn of_mpi(paths: &NodePaths, job_temp: &str) -> Variables {
         ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"),
         ("OMPI_MCA_orte_tmpdir_base", job_temp),
         ("OMPI_MCA_plm_rsh_agent", shell),
+        ("OMPI_MCA_plm_rsh_pass_environ_mca_params", "0"),
         ("PRTE_ALLOW_RUN_AS_ROOT", "1"),
         ("PRTE_ALLOW_RUN_AS_ROOT_CONFIRM", "1"),
         ("PRTE_MCA_plm_ssh_agent", shell),
