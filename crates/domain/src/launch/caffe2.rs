@@ -9,12 +9,10 @@ use super::site::Site;
 /// The process of this node, which tells its shard by its index.
 pub(super) fn processes(site: &Site<'_>, script: &PythonScript) -> Vec<Process> {
     let index = site.index;
-    let mut variables = site.variables.clone();
-    variables.insert("AZ_BATCHAI_TASK_INDEX".to_owned(), index.to_string());
     vec![site.process(
         &format!("shard {index}"),
         script::python(script),
-        &variables,
+        &site.task_variables(index),
         &format!("-wk-{index}.txt"),
     )]
 }

@@ -2,7 +2,6 @@
 
 use crate::spec::PyTorchSettings;
 
-use super::environment::Variables;
 use super::plan::Process;
 use super::script;
 use super::site::Site;
@@ -17,7 +16,7 @@ pub(super) fn processes(site: &Site<'_>, settings: &PyTorchSettings, count: u32)
             let mut process = site.process(
                 &format!("rank {rank}"),
                 script::python(&settings.script),
-                &variables(site, rank),
+                &site.task_variables(rank),
                 &format!("-{rank}.txt"),
             );
             for (name, value) in [
@@ -31,10 +30,4 @@ pub(super) fn processes(site: &Site<'_>, settings: &PyTorchSettings, count: u32)
             process
         })
         .collect()
-}
-
-fn variables(site: &Site<'_>, rank: u32) -> Variables {
-    let mut variables = site.variables.clone();
-    variables.insert("AZ_BATCHAI_TASK_INDEX".to_owned(), rank.to_string());
-    variables
 }

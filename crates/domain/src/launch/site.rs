@@ -140,6 +140,13 @@ impl<'a> Site<'a> {
         }
     }
 
+    /// The variables of ours for one of several tasks of a toolkit, which tells its own by its index.
+    pub fn task_variables(&self, index: u32) -> Variables {
+        let mut variables = self.variables.clone();
+        variables.insert("AZ_BATCHAI_TASK_INDEX".to_owned(), index.to_string());
+        variables
+    }
+
     /// The whole environment of a process whose variables of ours are `variables`.
     fn environment(&self, variables: &Variables) -> Variables {
         let spec = self.job.spec;

@@ -95,8 +95,7 @@ fn process(site: &Site<'_>, settings: &TensorFlowSettings, hosts: &Hosts, role: 
         python_interpreter_path: settings.python_interpreter_path.clone(),
         command_line_args: arguments.clone(),
     };
-    let mut variables = site.variables.clone();
-    variables.insert("AZ_BATCHAI_TASK_INDEX".to_owned(), index.to_string());
+    let mut variables = site.task_variables(index);
     variables.extend(hosts.variables(role, index));
     Process {
         decides: role != Role::Server,
