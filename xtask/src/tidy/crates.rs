@@ -58,6 +58,11 @@ const ROOMS: &[Room] = &[
         may_use: &["domain", "wire"],
     },
     Room {
+        name: "migrate",
+        floor: 2,
+        may_use: &["domain", "wire"],
+    },
+    Room {
         name: "server",
         floor: 3,
         may_use: &["domain", "engine", "sched", "storage", "store", "wire"],
@@ -86,6 +91,7 @@ const ROOMS: &[Room] = &[
             "domain",
             "engine",
             "engine-local",
+            "migrate",
             "node",
             "sched",
             "server",
@@ -126,6 +132,11 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
     ),
     ("client", &["rusqlite"], "only the store speaks SQL"),
     ("cli", &["rusqlite"], "only the store speaks SQL"),
+    (
+        "migrate",
+        &["axum", "hyper", "rusqlite", "tokio"],
+        "a scanner turns text into text",
+    ),
     ("storage", &["rusqlite"], "only the store speaks SQL"),
 ];
 
