@@ -10,6 +10,7 @@ mod jobs;
 mod meta;
 mod nodes;
 mod operations;
+mod principals;
 mod rows;
 mod tree;
 mod usage;
@@ -21,6 +22,7 @@ pub use events::Event;
 pub use file_servers::NewFileServer;
 pub use jobs::{LineEntry, NewJob};
 pub use operations::{Goal, Operation, OperationStatus};
+pub use principals::{Credential, CredentialKind, Principal};
 use trainyard_domain::spec::Secrets;
 use trainyard_domain::stored::{self, StoredError};
 pub use tree::Page;
@@ -40,6 +42,16 @@ pub const MIGRATIONS: &[Migration] = &[
         number: 2,
         name: "folders of file servers",
         sql: include_str!("0002_file_servers.sql"),
+    },
+    Migration {
+        number: 3,
+        name: "what imports made",
+        sql: include_str!("0003_imports.sql"),
+    },
+    Migration {
+        number: 4,
+        name: "service principals",
+        sql: include_str!("0004_principals.sql"),
     },
 ];
 
