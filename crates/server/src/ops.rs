@@ -109,6 +109,19 @@ operations! {
     TokensList "Tokens_List" GET "/trainyard/tokens" Own Known "Trainyard/tokens/read";
     TokensCreate "Tokens_Create" POST "/trainyard/tokens" Own Known "Trainyard/tokens/write";
     TokensRevoke "Tokens_Revoke" DELETE "/trainyard/tokens/{tokenId}" Own Known "Trainyard/tokens/delete";
+    PrincipalsList "Principals_List" GET "/trainyard/principals" Own Known "Trainyard/principals/read";
+    PrincipalsCreate "Principals_Create" POST "/trainyard/principals" Own Known "Trainyard/principals/write";
+    PrincipalsRevoke "Principals_Revoke" DELETE "/trainyard/principals/{appId}" Own Known "Trainyard/principals/delete";
+    PrincipalsReset "Principals_Reset" POST "/trainyard/principals/{appId}/secrets" Own Known "Trainyard/principals/secrets/write";
+    PrincipalsSetIdentity "Principals_SetIdentity" POST "/trainyard/principals/{appId}/identity" Own Known "Trainyard/principals/identity/write";
+    PrincipalsRemoveCredential "Principals_RemoveCredential" DELETE "/trainyard/principals/{appId}/credentials/{credentialId}" Own Known "Trainyard/principals/credentials/delete";
+    IdentityToken "ManagedIdentity_Token" POST "/trainyard/msi/{identity}" Own Open "Trainyard/identity/action";
+    IdentityTokenGet "ManagedIdentity_TokenOfWebApp" GET "/trainyard/msi/{identity}" Own Open "Trainyard/identity/action";
+    MetadataEndpoints "Metadata_Endpoints" GET "/metadata/endpoints" Own Open "Trainyard/metadata/read";
+    SignInToken "SignIn_Token" POST "/{tenantId}/oauth2/token" Own Open "Trainyard/signIn/action";
+    SignInTokenV2 "SignIn_TokenV2" POST "/{tenantId}/oauth2/v2.0/token" Own Open "Trainyard/signIn/action";
+    SignInConfiguration "SignIn_Configuration" GET "/{tenantId}/.well-known/openid-configuration" Own Open "Trainyard/signIn/read";
+    SignInConfigurationV2 "SignIn_ConfigurationV2" GET "/{tenantId}/v2.0/.well-known/openid-configuration" Own Open "Trainyard/signIn/read";
     NodesPreempt "Nodes_Preempt" POST "/trainyard/nodes/{nodeId}/preempt" Own Known "Trainyard/nodes/preempt/action";
     Stop "Server_Stop" POST "/trainyard/stop" Own Own "Trainyard/stop/action";
     OpenApiGet "OpenApi_Get" GET "/trainyard/openapi/2026-12-01-preview.json" Own Known "Trainyard/openapi/read";
@@ -119,6 +132,12 @@ operations! {
     ProvidersGet "Providers_Get" GET "/subscriptions/{subscriptionId}/providers/Microsoft.BatchAI" ResourceManager Known "Microsoft.Resources/subscriptions/providers/read";
     ProvidersRegister "Providers_Register" POST "/subscriptions/{subscriptionId}/providers/Microsoft.BatchAI/register" ResourceManager Write "Microsoft.BatchAI/register/action";
     ProvidersUnregister "Providers_Unregister" POST "/subscriptions/{subscriptionId}/providers/Microsoft.BatchAI/unregister" ResourceManager Write "Microsoft.BatchAI/unregister/action";
+
+    TenantsList "Tenants_List" GET "/tenants" ResourceManager Known "Microsoft.Resources/tenants/read";
+    StorageAccountsList "StorageAccounts_List" GET "/subscriptions/{subscriptionId}/providers/Microsoft.Storage/storageAccounts" ResourceManager Read "Microsoft.Storage/storageAccounts/read";
+    StorageAccountsListByGroup "StorageAccounts_ListByResourceGroup" GET "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.Storage/storageAccounts" ResourceManager Read "Microsoft.Storage/storageAccounts/read";
+    StorageAccountsGet "StorageAccounts_GetProperties" GET "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.Storage/storageAccounts/{accountName}" ResourceManager Read "Microsoft.Storage/storageAccounts/read";
+    StorageAccountsKeys "StorageAccounts_ListKeys" POST "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.Storage/storageAccounts/{accountName}/listKeys" ResourceManager Write "Microsoft.Storage/storageAccounts/listKeys/action";
 
     GroupsList "ResourceGroups_List" GET "/subscriptions/{subscriptionId}/resourceGroups" ResourceManager Read "Microsoft.Resources/subscriptions/resourceGroups/read";
     GroupsCreate "ResourceGroups_CreateOrUpdate" PUT "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}" ResourceManager Write "Microsoft.Resources/subscriptions/resourceGroups/write";

@@ -31,4 +31,5 @@ mod resources;
 mod scaling;
 mod schema;
 mod secrets;
+mod sign_in;
 mod versions;
