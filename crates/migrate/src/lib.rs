@@ -6,6 +6,12 @@
 //! each with its verdict. Files that hold other languages (notebooks, Markdown, YAML) cut the pieces out, ask
 //! the scanner of each and move what it found to their own places.
 
+mod arguments;
 pub mod call;
+mod compose;
 pub mod edit;
+mod embedded;
+mod flat_id;
 pub mod known;
+pub mod python;
+mod syntax;
