@@ -30,7 +30,8 @@ pub fn find(text: &str) -> Vec<FlatId> {
                 "jobs" => true,
                 _ => return None,
             };
-            Some(FlatId { at, job })
+            // Without a name behind it, it is the type alone.
+            rest.get(end..)?.starts_with('/').then_some(FlatId { at, job })
         })
         .collect()
 }

@@ -12,6 +12,8 @@ mod compose;
 pub mod edit;
 mod embedded;
 mod flat_id;
+pub mod json;
 pub mod known;
+pub mod notebook;
 pub mod python;
 mod syntax;

@@ -28,6 +28,12 @@ pub fn flat_ids<'t>(module: &Module<'t>, regions: &Regions<'t>, node: Node<'t>) 
              `experiments/{EXPERIMENT}/`. Which workspace is it?"
         ));
     }
+    if module.literal(node).is_some_and(is_old_type) {
+        return undecided(format!(
+            "{text} is the type of an older resource; in 2018-05-01 it is `Microsoft.BatchAI/workspaces/clusters`, \
+             `…/workspaces/fileServers` or `…/workspaces/experiments/jobs`. Is that meant?"
+        ));
+    }
     let found = flat_id::find(text);
     if found.is_empty() {
         return Vec::new();
@@ -66,6 +72,13 @@ pub fn flat_ids<'t>(module: &Module<'t>, regions: &Regions<'t>, node: Node<'t>) 
         verdict: Verdict::Rewritten(edits),
         remarks: Vec::new(),
     }]
+}
+
+/// `Microsoft.BatchAI/clusters`, alone or at the end of an address.
+fn is_old_type(text: &str) -> bool {
+    let folded = text.to_ascii_lowercase();
+    let ends = |kind: &str| folded.ends_with(&format!("{PROVIDER}{kind}"));
+    ends("clusters") || ends("jobs") || ends("fileservers")
 }
 
 /// The value of a constant.

@@ -6,7 +6,7 @@ use crate::fixtures::{fixtures, list, scan};
 fn more_than_a_hundred_call_sites_are_found() {
     let mut found = 0;
     let mut words = std::collections::BTreeMap::<String, usize>::new();
-    for (language, ending) in [("python", "py")] {
+    for (language, ending) in [("python", "py"), ("json", "json"), ("notebook", "ipynb")] {
         for fixture in fixtures(language, ending) {
             let calls = scan(language, &fixture.before);
             let listed = list(&fixture.before, &calls);

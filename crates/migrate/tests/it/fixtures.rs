@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use trainyard_migrate::call::{Call, Verdict};
 use trainyard_migrate::edit::{self, Edit};
 use trainyard_migrate::known::Known;
-use trainyard_migrate::python;
+use trainyard_migrate::{json, notebook, python};
 
 /// A file as it was and as it is expected.
 pub struct Fixture {
@@ -51,6 +51,8 @@ pub fn scan(language: &str, text: &str) -> Vec<Call> {
     let known = Known::default();
     match language {
         "python" => python::calls(text, &known),
+        "notebook" => notebook::calls(text, &known),
+        "json" => json::calls(text, &known),
         _ => Vec::new(),
     }
 }
@@ -107,6 +109,16 @@ fn check(language: &str, ending: &str) {
 fn assert_again(language: &str, name: &str, after: &str) {
     let again = rewrite(after, &scan(language, after));
     assert_eq!(again, after, "{name}: the second rewrite changed something");
+}
+
+#[test]
+fn json_files() {
+    check("json", "json");
+}
+
+#[test]
+fn notebooks() {
+    check("notebook", "ipynb");
 }
 
 #[test]
