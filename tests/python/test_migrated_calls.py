@@ -22,8 +22,26 @@ def texts():
         for place, cell in enumerate(json.loads(path.read_text(encoding="utf-8"))["cells"]):
             source = "".join(cell["source"])
             if cell["cell_type"] == "code" and not source.startswith("%%"):
-                lines = ["pass" if line.lstrip().startswith(("!", "%")) else line for line in source.split("\n")]
-                yield f"{path.stem} cell {place}", "\n".join(lines)
+                text = "\n".join(plain(line) for line in source.split("\n"))
+                if parses(text):
+                    yield f"{path.stem} cell {place}", text
+
+
+def plain(line):
+    """A line of a cell as Python: IPython's own ones do nothing."""
+    word = line.lstrip()
+    own = word.startswith(("!", "%")) or word.endswith("?") or "= !" in word
+    if word.startswith("%time "):
+        return word[len("%time "):]
+    return line[: len(line) - len(word)] + "pass" if own else line
+
+
+def parses(text):
+    """One cell has a comma too few, and is left to the person."""
+    try:
+        return bool(ast.parse(text))
+    except SyntaxError:
+        return False
 
 
 def asked(name):
@@ -84,7 +102,7 @@ def test_calls_bind(client, fact):
             except TypeError as error:
                 pytest.fail(f"{name}:{call.lineno}: {'.'.join(found)}: {error}")
             bound += 1
-    assert bound > 40
+    assert bound > 50
     fact(f"calls of operations that bind to azure-mgmt-batchai 2.0.0: {bound}")
 
 
@@ -104,5 +122,5 @@ def test_models_know_their_keywords(fact):
                 left_to_person = keyword.arg in ("location", "priority")
                 assert keyword.arg in taken or keyword.arg is None or left_to_person, f"{where} has no {keyword.arg}"
             checked += 1
-    assert checked > 40
+    assert checked > 60
     fact(f"models that know all their keywords: {checked}")

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use trainyard_migrate::call::{Call, Verdict};
 use trainyard_migrate::edit::{self, Edit};
 use trainyard_migrate::known::Known;
-use trainyard_migrate::{json, notebook, python};
+use trainyard_migrate::{javascript, json, notebook, python, reports};
 
 /// A file as it was and as it is expected.
 pub struct Fixture {
@@ -52,6 +52,10 @@ pub fn scan(language: &str, text: &str) -> Vec<Call> {
     match language {
         "python" => python::calls(text, &known),
         "notebook" => notebook::calls(text, &known),
+        "js" => javascript::calls(text, &known),
+        "java" => reports::java::calls(text, &known),
+        "csharp" => reports::csharp::calls(text, &known),
+        "go" => reports::go::calls(text, &known),
         "json" => json::calls(text, &known),
         _ => Vec::new(),
     }
@@ -114,6 +118,27 @@ fn assert_again(language: &str, name: &str, after: &str) {
 #[test]
 fn json_files() {
     check("json", "json");
+}
+
+#[test]
+fn node_programs() {
+    check("js", "js");
+    check("js", "ts");
+}
+
+#[test]
+fn java_is_reported() {
+    check("java", "java");
+}
+
+#[test]
+fn c_sharp_is_reported() {
+    check("csharp", "cs");
+}
+
+#[test]
+fn go_is_reported() {
+    check("go", "go");
 }
 
 #[test]
