@@ -6,6 +6,11 @@
 //! each with its verdict. Files that hold other languages (notebooks, Markdown, YAML) cut the pieces out, ask
 //! the scanner of each and move what it found to their own places.
 
+pub mod az;
 pub mod call;
 pub mod edit;
+pub mod file;
+pub mod hosts;
 pub mod known;
+pub mod mark;
+pub mod shell;

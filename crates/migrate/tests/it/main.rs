@@ -1,0 +1,3 @@
+//! Checks over whole files and over real command lines.
+
+mod corpus;
