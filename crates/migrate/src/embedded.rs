@@ -5,8 +5,8 @@ use crate::edit::Edit;
 use crate::known::Known;
 
 /// Calls of the shell text `text`.
-pub fn shell(_text: &str, _known: &Known) -> Vec<Call> {
-    Vec::new()
+pub fn shell(text: &str, known: &Known) -> Vec<Call> {
+    crate::shell::calls(text, known)
 }
 
 /// Calls in a string literal of Python that a shell runs; `literal` begins at byte `at`.

@@ -7,15 +7,21 @@
 //! the scanner of each and move what it found to their own places.
 
 mod arguments;
+pub mod az;
 pub mod call;
 mod compose;
+mod documents;
 pub mod edit;
 mod embedded;
+pub mod file;
 mod flat_id;
+pub mod hosts;
 pub mod javascript;
 pub mod json;
 pub mod known;
+pub mod mark;
 pub mod notebook;
 pub mod python;
 pub mod reports;
+pub mod shell;
 mod syntax;
