@@ -83,7 +83,10 @@ fn visit<'t>(module: &Module<'t>, regions: &Regions<'t>, node: Node<'t>, calls: 
             calls.extend(properties::class(module, node));
         }
         "import_from_statement" => calls.extend(properties::import(module, node)),
-        "string" => calls.extend(strings::flat_ids(module, regions, node)),
+        "string" => {
+            calls.extend(strings::flat_ids(module, regions, node));
+            calls.extend(strings::commands(module, node));
+        }
         "list" if strings::command_list(module, node) => {
             calls.extend(embedded::argument_list(module.of(node), node.start_byte()))
         }
@@ -119,13 +122,6 @@ fn visit_call<'t>(module: &Module<'t>, regions: &Regions<'t>, node: Node<'t>, ca
         return;
     }
     calls.extend(references::handed_on(module, node));
-    if let Some(command) = strings::command(module, node) {
-        calls.extend(embedded::string(
-            module.of(command),
-            command.start_byte(),
-            module.known,
-        ));
-    }
 }
 
 fn not_parsed<'t>(module: &Module<'t>, node: Node<'t>, site: &operation_call::Site<'t>) -> Call {

@@ -2,10 +2,11 @@
 
 use tree_sitter::Node;
 
-use super::module::{Module, arguments, function_of};
+use super::module::Module;
 use super::region::{Regions, Workspace};
 use crate::call::{Call, Verdict};
 use crate::edit::Edit;
+use crate::embedded;
 use crate::flat_id::{self, PROVIDER};
 use crate::known::EXPERIMENT;
 use crate::syntax::named;
@@ -118,17 +119,29 @@ fn is_split<'t>(module: &Module<'t>, node: Node<'t>) -> bool {
     })
 }
 
-/// Strings that a shell runs: `os.system('…')`, `subprocess.run('…', shell=True)`. The string and the bytes of
-/// its content.
-pub fn command<'t>(module: &Module<'t>, call: Node<'t>) -> Option<Node<'t>> {
-    let function = function_of(call)?;
-    let path = module.path(function)?;
-    let runs = ["os.system", "os.popen", "subprocess."]
-        .iter()
-        .any(|start| path.starts_with(start))
-        || path.ends_with("getoutput");
-    let first = arguments(module, call).first().map(|argument| argument.value)?;
-    (runs && module.literal(first).is_some()).then_some(first)
+/// Command lines in a string: `os.system('az batchai …')`, or a name that holds one.
+pub fn commands<'t>(module: &Module<'t>, node: Node<'t>) -> Vec<Call> {
+    let text = module.of(node);
+    if !text.contains("az batchai") {
+        return Vec::new();
+    }
+    let put_together = node
+        .parent()
+        .is_some_and(|parent| matches!(parent.kind(), "concatenated_string" | "binary_operator"));
+    embedded::string(text, node.start_byte(), module.known)
+        .into_iter()
+        .map(|call| match call.verdict {
+            Verdict::Rewritten(_) if put_together => Call {
+                verdict: Verdict::Undecided(
+                    "The command is put together from pieces. Add -w and the workspace, for jobs also -e and the \
+                     experiment; where?"
+                        .to_owned(),
+                ),
+                ..call
+            },
+            _ => call,
+        })
+        .collect()
 }
 
 /// `subprocess.run(['az', 'batchai', …])`: the list, if it holds plain strings at its start.
