@@ -150,3 +150,26 @@ fn notebooks() {
 fn python_files() {
     check("python", "py");
 }
+
+/// Files that end in the middle: nothing breaks, and the edits still fit.
+#[test]
+fn a_file_may_end_anywhere() {
+    for (language, ending) in [
+        ("python", "py"),
+        ("notebook", "ipynb"),
+        ("json", "json"),
+        ("js", "js"),
+        ("java", "java"),
+        ("csharp", "cs"),
+        ("go", "go"),
+    ] {
+        for fixture in fixtures(language, ending) {
+            for end in (0..fixture.before.len()).step_by(97) {
+                let Some(text) = fixture.before.get(..end) else {
+                    continue;
+                };
+                rewrite(text, &scan(language, text));
+            }
+        }
+    }
+}
