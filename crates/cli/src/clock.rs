@@ -14,6 +14,12 @@ pub fn stamp() -> String {
     jiff::Timestamp::now().strftime("%Y%m%d%H%M%S%3f").to_string()
 }
 
+/// The time.
+#[expect(clippy::disallowed_methods, reason = "the commands' one wall clock")]
+pub fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
 /// Nanoseconds since the epoch, as other processes of this machine tell them.
 #[expect(clippy::disallowed_methods, reason = "the commands' one wall clock")]
 pub fn nanoseconds() -> i128 {

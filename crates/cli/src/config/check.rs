@@ -14,6 +14,9 @@ pub enum Unusable {
     /// One of two.
     #[error("tls.certificate and tls.key go together, and {0} is missing: set it, or neither")]
     HalfTls(&'static str),
+    /// Two certificates.
+    #[error("tls.local makes a certificate by itself: leave tls.certificate and tls.key out, or tls.local")]
+    TwoTls,
     /// A quota that counts nothing.
     #[error(
         "quotas.families.{0:?} is the quota of no VM size: write a family as docs/configuration.md names it, or one \
@@ -40,6 +43,8 @@ pub fn check(config: &Config) -> Result<(), Unusable> {
     match (&config.tls.certificate, &config.tls.key) {
         (Some(_), None) => return Err(Unusable::HalfTls("tls.key")),
         (None, Some(_)) => return Err(Unusable::HalfTls("tls.certificate")),
+        (Some(_), Some(_)) if config.tls.local => return Err(Unusable::TwoTls),
+        (None, None) if config.tls.local => {}
         (None, None) if !config.listen.ip().is_loopback() && !config.allow_insecure_listen => {
             return Err(Unusable::InsecureListen(config.listen));
         }
@@ -63,6 +68,26 @@ pub fn check(config: &Config) -> Result<(), Unusable> {
             "subscriptions",
             id,
             "an id is 1 to 64 letters, digits and '-'",
+        )?;
+    }
+    let minutes = config.sign_in.token_minutes;
+    require(
+        (5..=1440).contains(&minutes),
+        "sign_in.token_minutes",
+        minutes,
+        "5 to 1440 is possible",
+    )?;
+    for (name, account) in &config.storage_accounts {
+        let Some(group) = &account.resource_group else {
+            continue;
+        };
+        let key = format!("storage_accounts.{name}.resource_group");
+        let rule = "a group is 1 to 90 letters, digits, '-', '_', '.' and brackets, with no '.' at its end";
+        require(
+            trainyard_domain::name::GroupName::new(group).is_ok(),
+            &key,
+            group,
+            rule,
         )?;
     }
     for (key, value) in [
