@@ -107,6 +107,7 @@ mod tests {
             log_level: some("warn"),
         };
         let local = Options {
+            data: some("d"),
             tls_local: true,
             ..Options::default()
         };
