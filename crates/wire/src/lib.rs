@@ -6,6 +6,7 @@
 
 mod body;
 pub mod envelope;
+pub mod imported;
 pub mod openapi;
 mod out;
 pub mod resources;
