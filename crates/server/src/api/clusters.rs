@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use trainyard_domain::ids::Uid;
-use trainyard_domain::name::{Name, excerpt};
+use trainyard_domain::name::{Name, Region, SubscriptionId, excerpt};
 use trainyard_domain::resource_id::cluster_id;
 use trainyard_domain::spec::{ClusterSpec, MountVolumes, Scale};
 use trainyard_domain::state::{
@@ -113,7 +113,7 @@ pub async fn create(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
             }
             return Ok(view(tx, found)?);
         }
-        check_quota(tx, &workspace, &quotas)?;
+        check_quota(tx, &workspace.scope.subscription, &workspace.region, &quotas)?;
         let servers = file_servers_of(tx, &call, volumes(&wish), VOLUMES)?;
         let status = ClusterStatus {
             subnet: servers.first().and_then(FileServer::subnet).cloned(),
@@ -134,12 +134,17 @@ pub async fn create(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
     Ok(reply(&made.await?))
 }
 
-fn volumes(wish: &ClusterSpec) -> Option<&MountVolumes> {
+pub(super) fn volumes(wish: &ClusterSpec) -> Option<&MountVolumes> {
     wish.node_setup.as_ref()?.mount_volumes.as_ref()
 }
 
-fn check_quota(tx: &Tx<'_>, workspace: &Workspace, quotas: &Quotas) -> Result<(), ApiError> {
-    let used = tx.count_clusters(&workspace.scope.subscription, &workspace.region)?;
+pub(super) fn check_quota(
+    tx: &Tx<'_>,
+    subscription: &SubscriptionId,
+    region: &Region,
+    quotas: &Quotas,
+) -> Result<(), ApiError> {
+    let used = tx.count_clusters(subscription, region)?;
     if used >= quotas.clusters {
         return Err(ApiError::ClusterQuota {
             limit: quotas.clusters,
@@ -149,7 +154,7 @@ fn check_quota(tx: &Tx<'_>, workspace: &Workspace, quotas: &Quotas) -> Result<()
     Ok(())
 }
 
-fn first_status(
+pub(super) fn first_status(
     workspace: &Workspace,
     name: &Name,
     wish: &ClusterSpec,
