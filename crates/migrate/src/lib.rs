@@ -8,4 +8,5 @@
 
 pub mod call;
 pub mod edit;
+pub mod import;
 pub mod known;
