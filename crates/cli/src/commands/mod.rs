@@ -2,6 +2,7 @@
 
 mod backup;
 mod bench;
+mod migrate;
 mod node;
 mod options;
 mod quickstart;
@@ -47,6 +48,9 @@ enum Command {
     Backup(backup::Backup),
     /// Bring a backup back, for a stopped server.
     Restore(backup::Restore),
+    /// Move from an old deployment of Batch AI.
+    #[command(subcommand)]
+    Migrate(migrate::Migrate),
     /// Stop the server on a data folder.
     Stop(stop::Stop),
     /// Print every key of the configuration, as Markdown.
@@ -74,6 +78,7 @@ pub fn run(arguments: Arguments, surroundings: Surroundings) -> anyhow::Result<E
         Command::Serve(command) => wait(command.run(&surroundings)),
         Command::Quickstart(command) => wait(command.run(&surroundings)),
         Command::Token(command) => wait(command.run(&surroundings)),
+        Command::Migrate(command) => wait(command.run(&surroundings)),
         Command::Stop(command) => wait(command.run(&surroundings)),
         Command::Bench(command) => wait(command.run()),
     };
@@ -103,6 +108,9 @@ mod tests {
             "backup --data d --to e",
             "restore --data d --from e",
             "stop --nodes",
+            "migrate import clusters.json jobs.json --plan",
+            "migrate import --from http://127.0.0.1:1 --token t --yes --scale keep --report r.json",
+            "migrate undo 0123456789abcdef",
             "bench submit --jobs 5 --json",
             "node --folder f",
             "remote -x 127.16.0.5 orted -mca x",
@@ -119,6 +127,9 @@ mod tests {
             "node --folder f preempt n",
             "token create --name x --role Boss --scope /s",
             "bench submit --jobs 0",
+            "migrate import",
+            "migrate import f --scale half",
+            "migrate undo",
         ] {
             let words = ["trainyard"].into_iter().chain(bad.split_whitespace());
             assert_eq!(
