@@ -15,6 +15,7 @@ mod file_servers;
 mod files;
 mod gpus;
 mod house;
+mod imports;
 mod jobs;
 mod mangled;
 mod members;

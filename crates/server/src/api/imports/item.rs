@@ -100,8 +100,14 @@ impl Thing {
             // A job that is over needs its secrets no more.
             Thing::Workspace(_) | Thing::Experiment(_) | Thing::Job(..) => return Vec::new(),
         };
-        let words = |at: &String| format!("{} is in no export and stays empty", short(at));
-        missing.iter().map(words).collect()
+        if missing.is_empty() {
+            return Vec::new();
+        }
+        let members: Vec<&str> = missing.iter().map(|at| short(at)).collect();
+        vec![format!(
+            "no export has secrets, these stay empty: {}",
+            members.join(", ")
+        )]
     }
 }
 
