@@ -7,7 +7,7 @@ mod secrets;
 
 use jiff::Timestamp;
 use serde_json::Value;
-use trainyard_domain::state::{BatchAiError, ExecutionInfo};
+use trainyard_domain::state::{BatchAiError, ExecutionInfo, JOB_PREPARATION_FAILED, JOB_TERMINATED};
 
 pub use secrets::{forget_stand_ins, stand_in};
 
@@ -103,10 +103,19 @@ fn execution(info: Object<'_>) -> Read<Option<ExecutionInfo>> {
 fn error(error: Object<'_>) -> Read<BatchAiError> {
     let pair = |pair: Object<'_>| Ok((pair.need_text("name")?, pair.text("value")?.unwrap_or_default()));
     Ok(BatchAiError {
-        code: error.need_text("code")?,
+        code: newer_code(error.need_text("code")?),
         message: error.text("message")?.unwrap_or_default(),
         details: error.list("details", pair)?,
     })
+}
+
+/// The older api-versions had other codes for two of them (api.md section 5).
+fn newer_code(code: String) -> String {
+    match code.as_str() {
+        "JobTerminate" => JOB_TERMINATED.to_owned(),
+        "JobNodePreparationFailed" => JOB_PREPARATION_FAILED.to_owned(),
+        _ => code,
+    }
 }
 
 #[cfg(test)]

@@ -2,12 +2,13 @@
 
 use serde::Deserialize;
 use serde_json::Value;
-use trainyard_domain::name::{GroupName, Name, Region, SubscriptionId};
+use trainyard_domain::name::{GroupName, Name, Region, SubscriptionId, excerpt};
 use trainyard_domain::resource_id::GroupPath;
 use trainyard_domain::spec::{ClusterSpec, FileServerSpec, JobSpec, check_tags};
-use trainyard_domain::state::Tags;
+use trainyard_domain::state::{OutputLayout, Tags};
+use trainyard_wire::Wish;
 use trainyard_wire::imported::{self, JobEnd, Life};
-use trainyard_wire::{ApiVersion, BadBody, v2018_05_01 as wire};
+use trainyard_wire::{ApiVersion, BadBody};
 
 use crate::arm_error::ApiError;
 
@@ -75,6 +76,8 @@ pub struct Resource<T> {
     pub name: Name,
     /// The wish; secrets that are in no export are empty.
     pub wish: T,
+    /// The api-version that it comes in.
+    pub version: ApiVersion,
     /// When it was made.
     pub life: Life,
     /// Members whose secret is in no export.
@@ -87,8 +90,8 @@ pub struct PastJob {
     pub end: JobEnd,
     /// Its output segment.
     pub segment: String,
-    /// Whether stdout lies right in the segment, as 2017-09-01-preview had it.
-    pub preview: bool,
+    /// How the files lie beneath it.
+    pub layout: OutputLayout,
 }
 
 impl Thing {
@@ -142,8 +145,10 @@ impl RawItem {
         let thing = match self.kind {
             Kind::Workspace => Thing::Workspace(self.tags()?),
             Kind::Experiment => Thing::Experiment(self.name()?),
-            Kind::FileServer => Thing::FileServer(self.resource(|body, _| wire::file_server_create(body))?),
-            Kind::Cluster => Thing::Cluster(self.resource(|body, _| wire::cluster_create(body))?),
+            Kind::FileServer => {
+                Thing::FileServer(self.resource(|body, version| version.file_server_create(body))?)
+            }
+            Kind::Cluster => Thing::Cluster(self.resource(|body, version| version.cluster_create(body))?),
             Kind::Job => {
                 let experiment = self.experiment.as_deref().unwrap_or_default();
                 let experiment = Name::new(experiment, "experiment")?;
@@ -159,6 +164,16 @@ impl RawItem {
         Ok(Name::new(self.name.as_deref().unwrap_or_default(), "name")?)
     }
 
+    /// The api-version of the body; the last of the old service where none is named.
+    fn version(&self) -> Result<ApiVersion, ApiError> {
+        let Some(asked) = &self.version else {
+            return Ok(ApiVersion::V2018_05_01);
+        };
+        ApiVersion::parse(asked).ok_or_else(|| ApiError::ApiVersion {
+            asked: excerpt(asked),
+        })
+    }
+
     fn tags(&self) -> Result<Tags, ApiError> {
         let tags = self.body.get("tags").filter(|tags| !tags.is_null());
         let tags: Tags = tags
@@ -172,18 +187,19 @@ impl RawItem {
 
     fn resource<T: trainyard_domain::spec::Secrets>(
         &mut self,
-        read: impl FnOnce(&[u8], ApiVersion) -> Result<T, BadBody>,
+        read: impl FnOnce(&[u8], ApiVersion) -> Result<Wish<T>, BadBody>,
     ) -> Result<Box<Resource<T>>, ApiError> {
         let name = self.name()?;
         let life = imported::life(&self.body)?;
         let missing = imported::stand_in(&mut self.body);
-        let version = self.version.as_deref().and_then(ApiVersion::parse);
+        let version = self.version()?;
         let body = serde_json::to_vec(&self.body).map_err(|e| ApiError::Internal(Box::new(e)))?;
-        let mut wish = read(&body, version.unwrap_or(ApiVersion::V2018_05_01))?;
+        let mut wish = read(&body, version)?.spec;
         imported::forget_stand_ins(&mut wish);
         Ok(Box::new(Resource {
             name,
             wish,
+            version,
             life,
             missing,
         }))
@@ -191,7 +207,11 @@ impl RawItem {
 
     fn past(&self) -> Result<PastJob, ApiError> {
         let end = imported::job_end(&self.body)?;
-        let flag = |name: &str| self.body.get(name).and_then(Value::as_bool).unwrap_or(false);
+        let preview = self
+            .body
+            .get("previewLayout")
+            .and_then(Value::as_bool)
+            .unwrap_or(false);
         let segment = end.segment.clone().unwrap_or_default();
         let sound = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(['\\', '\0']);
         if segment.len() > 1024 || !segment.split('/').all(sound) {
@@ -201,7 +221,11 @@ impl RawItem {
         Ok(PastJob {
             end,
             segment,
-            preview: flag("previewLayout"),
+            layout: if preview {
+                OutputLayout::Preview
+            } else {
+                OutputLayout::Usual
+            },
         })
     }
 }

@@ -175,14 +175,15 @@ impl Maker<'_> {
         random: Uuid,
         notes: &mut Vec<String>,
     ) -> Result<(), ApiError> {
-        let mounts = clusters::volumes(&resource.wish);
+        let mounts = volumes(&resource.wish);
         let subscription = &place.group.subscription;
         let servers = self.file_servers_of(subscription, mounts, notes)?;
         clusters::check_quota(self.tx, subscription, &place.region, &self.app.settings.quotas)?;
         let workspace = self.workspace(place, &Tags::new())?;
+        let folder = clusters::setup_folder(resource.version, &workspace, &resource.name, random);
         let status = ClusterStatus {
             subnet: servers.first().and_then(FileServer::subnet).cloned(),
-            ..clusters::first_status(&workspace, &resource.name, &resource.wish, random, self.now)
+            ..clusters::first_status(&resource.wish, folder, self.now)
         };
         let new = NewCluster {
             workspace: &workspace,
@@ -232,10 +233,8 @@ impl Maker<'_> {
         notes: &mut Vec<String>,
     ) -> Result<(), ApiError> {
         let cluster = self.cluster_of(&resource.wish)?;
-        let mounts = cluster
-            .as_ref()
-            .and_then(|cluster| clusters::volumes(&cluster.spec));
-        let outputs = outputs(&resource.wish, mounts, &past);
+        let mounts = cluster.as_ref().and_then(|cluster| volumes(&cluster.spec));
+        let outputs = launch::outputs(&resource.wish, mounts, &past.segment, past.layout);
         if !outputs.contains_key(STDOUTERR) {
             notes.push(match cluster {
                 Some(_) => "its stdout is on no share or container, so it cannot be listed".to_owned(),
@@ -290,17 +289,12 @@ impl Maker<'_> {
                 JobPhase::Failed
             },
             execution: past.end.execution,
+            layout: past.layout,
             ..JobStatus::new(past.segment, outputs, since.unwrap_or(self.now))
         }
     }
 }
 
-/// Where the files of a job lie.
-fn outputs(wish: &JobSpec, mounts: Option<&MountVolumes>, past: &PastJob) -> BTreeMap<String, OutputPlace> {
-    let mut outputs = launch::outputs(wish, mounts, &past.segment);
-    if let (true, Some(place)) = (past.preview, outputs.get_mut(STDOUTERR)) {
-        let shorter = place.path.strip_suffix(STDOUTERR).unwrap_or(&place.path);
-        place.path = shorter.trim_end_matches('/').to_owned();
-    }
-    outputs
+fn volumes(wish: &ClusterSpec) -> Option<&MountVolumes> {
+    wish.node_setup.as_ref()?.mount_volumes.as_ref()
 }
