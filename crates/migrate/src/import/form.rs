@@ -42,6 +42,10 @@ fn clean(name: &str, value: &Value, of_sdk: bool) -> Value {
         Value::String(text) if of_sdk && name == "maxWallClockTime" => {
             python_duration(text).map_or_else(|| value.clone(), Value::String)
         }
+        Value::String(text) if of_sdk && name.ends_with("Time") => {
+            let time = text.parse().ok().map(trainyard_wire::time::timestamp);
+            time.map_or_else(|| value.clone(), Value::String)
+        }
         other => other.clone(),
     }
 }
@@ -73,8 +77,11 @@ fn python_duration(text: &str) -> Option<String> {
     let (hours, minutes): (u32, u32) = (hours.parse().ok()?, minutes.parse().ok()?);
     // A part of a second is more than none.
     let (whole, part) = seconds.split_once('.').unwrap_or((seconds, "0"));
-    let seconds = whole.parse::<u32>().ok()? + u32::from(part.bytes().any(|digit| digit != b'0'));
-    Some(format!("P{days}DT{hours}H{minutes}M{seconds}S"))
+    let seconds = whole.parse::<i64>().ok()? + i64::from(part.bytes().any(|digit| digit != b'0'));
+    let hours = i64::from(days) * 24 + i64::from(hours);
+    Some(trainyard_wire::time::duration(
+        (hours * 60 + i64::from(minutes)) * 60 + seconds,
+    ))
 }
 
 #[cfg(test)]
@@ -91,13 +98,15 @@ mod tests {
     fn both_forms_of_a_resource_give_the_same() {
         let rest = json!({"id": "i", "name": "n", "location": "eastus", "properties": {
             "vmSize": "S", "dataDisks": {"diskSizeInGB": 10}, "tags": {"a": "b"},
-            "sshConfiguration": {"publicIPsToAllow": ["1.2.3.4"]}, "constraints": {"maxWallClockTime": "P7DT0H0M0S"}
+            "sshConfiguration": {"publicIPsToAllow": ["1.2.3.4"]}, "constraints": {"maxWallClockTime": "P7D"},
+            "creationTime": "2018-06-06T20:44:38.85Z"
         }});
         let az = json!({"id": "i", "name": "n", "location": "eastus", "resourceGroup": "g", "tags": null,
             "additionalProperties": {}, "vmSize": "S", "subnet": null,
             "dataDisks": {"additionalProperties": {}, "diskSizeInGb": 10, "cachingType": null},
             "sshConfiguration": {"publicIpsToAllow": ["1.2.3.4"], "userAccountSettings": null},
-            "constraints": {"maxWallClockTime": "7 days, 0:00:00"}
+            "constraints": {"maxWallClockTime": "7 days, 0:00:00"},
+            "creationTime": "2018-06-06T20:44:38.850000+00:00"
         });
         let mut expected = of(&rest);
         expected.as_object_mut().unwrap().remove("tags");
@@ -107,9 +116,9 @@ mod tests {
     #[test]
     fn durations_of_python_are_read() {
         for (text, iso) in [
-            ("7 days, 0:00:00", Some("P7DT0H0M0S")),
+            ("7 days, 0:00:00", Some("P7D")),
             ("1 day, 1:02:03", Some("P1DT1H2M3S")),
-            ("0:00:00.500000", Some("P0DT0H0M1S")),
+            ("0:00:00.500000", Some("PT1S")),
             ("P7D", None),
             ("soon, 1:2:3", None),
             ("1:2", None),

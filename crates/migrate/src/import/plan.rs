@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -77,7 +78,7 @@ pub fn plan(export: &Export, wishes: &Wishes) -> Plan {
             Err(reason) => plan.left_out.push(LeftOut { what: old, reason }),
         }
     }
-    plan.steps.sort_by_key(order);
+    plan.steps.sort_by_cached_key(order);
     plan.left_out.sort();
     plan.id = digest(&resources, wishes);
     plan
@@ -98,9 +99,9 @@ fn place_key(resource: &Resource, step: &Step) -> String {
 }
 
 /// Parents first, jobs in the order in which they were made.
-fn order(step: &Step) -> (Kind, String, String) {
+fn order(step: &Step) -> (Kind, Option<Timestamp>, String) {
     let created = step.item.pointer("/body/properties/creationTime");
-    let created = created.and_then(Value::as_str).unwrap_or_default().to_owned();
+    let created = created.and_then(Value::as_str).and_then(|text| text.parse().ok());
     (step.kind, created, step.new.clone())
 }
 
