@@ -71,11 +71,15 @@ def everything(server, path, version=FLAT):
 
 
 def listing(server):
-    """All that the older api-versions list, without what is by chance: the name of a subnet made here."""
+    """All that the older api-versions list, without what is of the import's own time and chance.
+
+    That is since when a cluster is steady, and the name of a subnet made here.
+    """
     at = f"/subscriptions/{server.subscription()}/providers/Microsoft.BatchAI"
     found = {kind: everything(server, f"{at}/{kind}") for kind in ("clusters", "fileServers", "jobs")}
     for entry in found["clusters"] + found["fileServers"]:
-        entry["properties"].pop("subnet", None)
+        for own in ("subnet", "allocationStateTransitionTime"):
+            entry["properties"].pop(own, None)
     text = json.dumps(found).replace(server.subscription(), "SUBSCRIPTION")
     return json.loads(text)
 
