@@ -524,3 +524,80 @@ fn the_trail_says_who_imported_and_who_undid() {
         (6, 6)
     );
 }
+
+#[test]
+fn what_only_the_older_versions_can_say_is_kept() {
+    let house = House::bare();
+    let flat = |mut item: Value| {
+        item["version"] = "2018-03-01".into();
+        item["body"]["location"] = "eastus".into();
+        item["body"]["tags"] = json!({"team": "t"});
+        item
+    };
+    let mut old = flat(old_job("j"));
+    let properties = &mut old["body"]["properties"];
+    properties["priority"] = (-7).into();
+    properties["experimentName"] = "a label".into();
+    properties["outputDirectories"][0]["type"] = "model".into();
+    properties["executionInfo"]["errors"] = json!([{"code": "JobTerminate", "message": "it was"}]);
+    assert_eq!(
+        import(&house, vec![flat(old_cluster("c")), old]),
+        ["made", "made"]
+    );
+    let group = AT.rsplit_once("/workspaces").unwrap().0;
+    let at = |kind: &str, version: &str| {
+        let answer = house
+            .get(&format!("{group}/{kind}?api-version={version}"))
+            .expect(200);
+        answer.json()
+    };
+    assert_eq!(at("clusters/c", "2018-03-01")["tags"], json!({"team": "t"}));
+    let found = at("jobs/j", "2018-03-01");
+    assert_eq!(found["tags"], json!({"team": "t"}));
+    let found = &found["properties"];
+    assert_eq!(
+        (&found["priority"], &found["experimentName"]),
+        (&json!(-7), &json!("a label"))
+    );
+    assert_eq!(found["outputDirectories"][0]["type"], "model");
+    assert_eq!(found["executionInfo"]["errors"][0]["code"], "JobTerminate");
+    let newer = at(
+        "workspaces/migrated-eastus/experiments/migrated/jobs/j",
+        "2018-05-01",
+    );
+    assert_eq!(
+        newer["properties"]["executionInfo"]["errors"][0]["code"],
+        "JobTerminated"
+    );
+    assert_eq!(newer["properties"]["schedulingPriority"], "low");
+}
+
+#[test]
+fn a_name_is_taken_once_in_all_regions_of_a_group() {
+    let house = House::bare();
+    import(&house, all());
+    let west = |mut item: Value| {
+        item["workspace"] = "migrated-westus".into();
+        item["location"] = "westus".into();
+        item
+    };
+    for item in all() {
+        assert!(why(&house, west(item)).starts_with("there is one of this name in the region eastus"));
+    }
+    house.get(&AT.replace("eastus", "westus")).expect(404);
+    // Other workspaces have name spaces of their own.
+    let mut own = old_cluster("c");
+    own["workspace"] = "own".into();
+    assert_eq!(
+        import(&house, vec![own, west(old_cluster("d"))]),
+        ["made", "made"]
+    );
+}
+
+#[test]
+fn a_version_that_is_not_served_is_named() {
+    let house = House::bare();
+    let mut item = old_cluster("c");
+    item["version"] = "2016-01-01".into();
+    assert!(why(&house, item).contains("2016-01-01"));
+}

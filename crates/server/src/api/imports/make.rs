@@ -82,10 +82,10 @@ impl Maker<'_> {
         Ok(Outcome::Made(notes))
     }
 
-    /// A thing is made: whose it is, and the trail.
-    fn made(&self, kind: ImportedKind, uid: Uid, id: String) -> Result<(), ApiError> {
+    /// A thing is made: whose it is, and the trail, with `more` in its line.
+    fn made(&self, kind: ImportedKind, uid: Uid, id: String, more: &str) -> Result<(), ApiError> {
         self.tx.insert_imported(self.import, Imported { kind, uid })?;
-        let detail = format!("import {}", self.import);
+        let detail = format!("import {}{more}", self.import);
         Ok(self
             .tx
             .insert_event(&self.call.event(self.now, id, Some(detail)))?)
@@ -98,12 +98,13 @@ impl Maker<'_> {
         uid: Uid,
         id: String,
         resource: &Resource<T>,
+        more: &str,
     ) -> Result<(), ApiError> {
         let created = resource.life.created.unwrap_or(self.now);
         let since = resource.life.since.unwrap_or(created);
         self.tx
             .set_imported_times(Imported { kind, uid }, created, since)?;
-        self.made(kind, uid, id)
+        self.made(kind, uid, id, more)
     }
 
     fn group(&self, place: &Place) -> Result<Group, ApiError> {
@@ -118,7 +119,7 @@ impl Maker<'_> {
         let made = self
             .tx
             .insert_group(path, &place.region, &Tags::new(), self.now)?;
-        self.made(ImportedKind::Group, made.uid, made.path.to_string())?;
+        self.made(ImportedKind::Group, made.uid, made.path.to_string(), "")?;
         Ok(made)
     }
 
@@ -131,7 +132,7 @@ impl Maker<'_> {
             .tx
             .insert_workspace(&group, &place.workspace, &place.region, tags, self.now)?;
         let id = workspace_id(&made.scope, &made.meta.name);
-        self.made(ImportedKind::Workspace, made.meta.uid, id)?;
+        self.made(ImportedKind::Workspace, made.meta.uid, id, "")?;
         Ok(made)
     }
 
@@ -141,7 +142,7 @@ impl Maker<'_> {
         }
         let made = self.tx.insert_experiment(workspace, name, self.now)?;
         let id = experiment_id(&made.scope, &made.workspace, &made.meta.name);
-        self.made(ImportedKind::Experiment, made.meta.uid, id)?;
+        self.made(ImportedKind::Experiment, made.meta.uid, id, "")?;
         Ok(made)
     }
 
@@ -165,7 +166,8 @@ impl Maker<'_> {
         };
         let made = self.tx.insert_file_server(new, self.now)?;
         let id = file_server_id(&made.scope, &made.workspace, &made.meta.name);
-        self.made_of(ImportedKind::FileServer, made.meta.uid, id, resource)
+        let more = format!(", folder {}", folder.as_str());
+        self.made_of(ImportedKind::FileServer, made.meta.uid, id, resource, &more)
     }
 
     fn cluster(
@@ -195,7 +197,7 @@ impl Maker<'_> {
         let servers: Vec<Uid> = servers.iter().map(|server| server.meta.uid).collect();
         self.tx.insert_mounts(made.meta.uid, &servers)?;
         let id = cluster_id(&made.scope, &made.workspace, &made.meta.name);
-        self.made_of(ImportedKind::Cluster, made.meta.uid, id, resource)
+        self.made_of(ImportedKind::Cluster, made.meta.uid, id, resource, "")
     }
 
     /// The file servers of a cluster. All of them have to be here.
@@ -252,7 +254,7 @@ impl Maker<'_> {
         };
         let made = self.tx.insert_job(new, self.now)?;
         let id = job_id(&made.scope, &made.workspace, &made.experiment, &made.meta.name);
-        self.made_of(ImportedKind::Job, made.meta.uid, id, resource)
+        self.made_of(ImportedKind::Job, made.meta.uid, id, resource, "")
     }
 
     /// The cluster that a job ran on, if it is here. Who may not use it may not see through its mounts either.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tracing::info;
 use trainyard_domain::name::{SubscriptionId, excerpt};
 use trainyard_domain::resource_id::workspace_id;
 use trainyard_storage::FolderName;
@@ -205,8 +206,13 @@ async fn make(
     });
     let done = done.await;
     let unused: &[FolderName] = done.as_ref().map_or(&folders, |(_, unused)| unused);
-    for folder in unused {
-        app.ports.file_servers.unmake(folder);
+    for folder in &folders {
+        if unused.contains(folder) {
+            app.ports.file_servers.unmake(folder);
+        } else {
+            let path = app.ports.file_servers.path(folder);
+            info!(folder = %path.display(), "a file server is made by an import");
+        }
     }
     Ok(done?.0)
 }
