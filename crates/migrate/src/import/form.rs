@@ -23,7 +23,8 @@ pub fn properties(resource: &Map<String, Value>) -> Map<String, Value> {
 fn without_nothing(object: &Map<String, Value>, of_sdk: bool) -> Map<String, Value> {
     object
         .iter()
-        .filter(|(name, value)| !value.is_null() && !(of_sdk && *name == "additionalProperties"))
+        .filter(|(_, value)| !value.is_null())
+        .filter(|(name, _)| !of_sdk || *name != "additionalProperties")
         .map(|(name, value)| {
             let name = if of_sdk { wire_name(name) } else { name };
             (name.to_owned(), clean(name, value, of_sdk))

@@ -14,6 +14,7 @@ use trainyard_wire::v2018_05_01 as wire;
 use trainyard_wire::{ApiVersion, Wish};
 use uuid::Uuid;
 
+use super::imports::completed;
 use super::mounts::file_servers_of;
 use super::place::{Place, free_in_other_regions, operation_names};
 use super::{CallLinks, Outcome, absent_is_none, etag, flat_list, standing, workspace_of};
@@ -108,15 +109,18 @@ pub async fn create(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
         let found = tx.cluster(workspace.meta.uid, &name)?;
         call.preconditions()
             .check(etag(found.as_ref().map(|c| &c.meta)).as_deref())?;
-        if let Some(found) = found {
+        if let Some(mut found) = found {
             standing(Kind::Cluster, &found.meta.name, found.meta.provisioning)?;
             let wish = version.cluster_beside(wish.with_ids_of(&found.spec), &found.spec);
-            if tx.cluster_secrets(&found)? != wish {
-                return Err(ApiError::AlreadyExists {
-                    kind: Kind::Cluster,
-                    name: name.to_string(),
-                });
+            if tx.cluster_secrets(&found)? == wish {
+                return Ok(view(tx, found)?);
             }
+            let whole = completed(tx, &found, &wish)?.ok_or_else(|| ApiError::AlreadyExists {
+                kind: Kind::Cluster,
+                name: name.to_string(),
+            })?;
+            tx.set_cluster_wish(&mut found, whole, now)?;
+            tx.insert_event(&call.event(now, id_of(&found), None))?;
             return Ok(view(tx, found)?);
         }
         free_in_other_regions(tx, &workspace, (Kind::Cluster, &name), |other| {

@@ -601,3 +601,50 @@ fn a_version_that_is_not_served_is_named() {
     item["version"] = "2016-01-01".into();
     assert!(why(&house, item).contains("2016-01-01"));
 }
+
+#[test]
+fn the_first_put_of_an_imported_cluster_brings_its_secrets_and_nodes() {
+    let house = House::bare();
+    let mut exported = old_cluster("c");
+    exported["body"]["properties"]["subnet"] = json!({"id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v/subnets/n"});
+    import(&house, vec![exported]);
+    let at = format!("{AT}/clusters/c");
+    let mut other = cluster(2);
+    other["properties"]["vmSize"] = "STANDARD_D4".into();
+    house.put(&at, other).error(409, "ClusterAlreadyExists");
+    let mut somebody = cluster(2);
+    somebody["properties"]["userAccountSettings"]["adminUserName"] = "somebody".into();
+    house.put(&at, somebody).error(409, "ClusterAlreadyExists");
+
+    let made = house.put(&at, cluster(2)).expect(200).json();
+    assert_eq!(
+        made["properties"]["scaleSettings"]["manual"]["targetNodeCount"],
+        2
+    );
+    house.pump();
+    assert_eq!(house.get(&at).json()["properties"]["currentNodeCount"], 2);
+    // Now it is a cluster like any other.
+    let mut wrong = cluster(2);
+    wrong["properties"]["userAccountSettings"]["adminUserPassword"] = format!("{SECRET}-other").into();
+    house.put(&at, wrong).error(409, "ClusterAlreadyExists");
+    house
+        .patch(
+            &at,
+            json!({"properties": {"scaleSettings": {"manual": {"targetNodeCount": 0}}}}),
+        )
+        .expect(200);
+    assert_eq!(
+        left(&undo(&house, "one"))[0],
+        ("c".to_owned(), "it was changed since the import".to_owned())
+    );
+}
+
+#[test]
+fn a_cluster_that_was_not_imported_is_completed_by_nobody() {
+    let house = House::furnished(0);
+    let mut other = cluster(0);
+    other["properties"]["userAccountSettings"]["adminUserPassword"] = format!("{SECRET}-other").into();
+    house
+        .put("~/clusters/c", other)
+        .error(409, "ClusterAlreadyExists");
+}

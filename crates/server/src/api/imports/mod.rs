@@ -1,6 +1,7 @@
 //! Imports of old deployments: an operation of our own. Each batch is checked or made as a whole in one transaction,
 //! and one that comes again makes nothing twice.
 
+mod complete;
 mod item;
 mod judge;
 mod make;
@@ -17,6 +18,7 @@ use trainyard_storage::FolderName;
 use trainyard_store::{Snapshot, Tx};
 use uuid::Uuid;
 
+pub use complete::completed;
 pub use undo::undo;
 
 use self::item::{Item, RawItem, Thing};
