@@ -293,6 +293,11 @@ fn one_bad_item_leaves_the_others_alone_and_makes_nothing() {
     unknown["body"]["properties"]["vmSize"] = "STANDARD_X".into();
     unknown["workspace"] = "elsewhere".into();
     assert!(why(&house, unknown).contains("STANDARD_X"));
+    let mut unknown = old_file_server("d");
+    unknown["body"]["properties"]["vmSize"] = "STANDARD_X".into();
+    unknown["workspace"] = "elsewhere".into();
+    assert!(why(&house, unknown).contains("STANDARD_X"));
+    assert!(house.folder_names().is_empty());
     house.get(&AT.replace("migrated-eastus", "elsewhere")).expect(404);
 }
 
@@ -371,6 +376,8 @@ fn an_undo_takes_everything_away_that_the_import_made() {
         (None, 0)
     );
     house.get(&group).expect(404);
+    // Nothing is kept of what is gone.
+    assert_eq!(undo(&house, "one"), json!({"removed": [], "left": []}));
     house.pump();
     assert!(house.folder_names().is_empty());
     assert_eq!(import(&house, all()), ["made", "made", "made"]);
@@ -508,6 +515,8 @@ fn an_import_takes_the_rights_that_making_it_by_hand_takes() {
     }
     for (token, status) in [(reader, 403), (stranger, 403), (contributor, 200)] {
         house.token.replace(token);
+        send(&house, "one", false, vec![old_job("k")]).expect(status);
+        send(&house, "one", true, all()).expect(status);
         house.delete("/trainyard/imports/one").expect(status);
     }
 }
@@ -642,9 +651,14 @@ fn the_first_put_of_an_imported_cluster_brings_its_secrets_and_nodes() {
 #[test]
 fn a_cluster_that_was_not_imported_is_completed_by_nobody() {
     let house = House::furnished(0);
-    let mut other = cluster(0);
-    other["properties"]["userAccountSettings"]["adminUserPassword"] = format!("{SECRET}-other").into();
+    let with = |secret: &str| {
+        let mut body = cluster(0);
+        body["properties"]["nodeSetup"]["setupTask"] = json!({"commandLine": "true",
+            "stdOutErrPathPrefix": "$AZ_BATCHAI_MOUNT_ROOT/afs", "secrets": [{"name": "S", "value": secret}]});
+        body
+    };
+    house.put("~/clusters/own", with("")).expect(200);
     house
-        .put("~/clusters/c", other)
+        .put("~/clusters/own", with(&format!("{SECRET}-now")))
         .error(409, "ClusterAlreadyExists");
 }
