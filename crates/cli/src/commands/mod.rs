@@ -48,13 +48,13 @@ enum Command {
     Backup(backup::Backup),
     /// Bring a backup back, for a stopped server.
     Restore(backup::Restore),
-    /// Move from an old deployment of Batch AI.
-    #[command(subcommand)]
-    Migrate(migrate::Migrate),
     /// Stop the server on a data folder.
     Stop(stop::Stop),
     /// Print every key of the configuration, as Markdown.
     Configuration,
+    /// Move what was made for the older versions of Batch AI.
+    #[command(subcommand)]
+    Migrate(migrate::Migrate),
     /// Measure.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -67,6 +67,7 @@ enum Command {
 pub fn run(arguments: Arguments, surroundings: Surroundings) -> anyhow::Result<ExitCode> {
     let done = match arguments.command {
         Command::Remote(command) => return Ok(command.run(&surroundings)),
+        Command::Migrate(command) => return command.run(&surroundings),
         // A node is small: it has its own way of running.
         Command::Node(node::Node {
             folder: Some(folder), ..
@@ -78,7 +79,6 @@ pub fn run(arguments: Arguments, surroundings: Surroundings) -> anyhow::Result<E
         Command::Serve(command) => wait(command.run(&surroundings)),
         Command::Quickstart(command) => wait(command.run(&surroundings)),
         Command::Token(command) => wait(command.run(&surroundings)),
-        Command::Migrate(command) => wait(command.run(&surroundings)),
         Command::Stop(command) => wait(command.run(&surroundings)),
         Command::Bench(command) => wait(command.run()),
     };
@@ -113,6 +113,8 @@ mod tests {
             "migrate undo 0123456789abcdef",
             "bench submit --jobs 5 --json",
             "node --folder f",
+            "migrate scan a.sh b --location eastus --cli 0.1 --format json",
+            "migrate rewrite . --write --mark --add-creates --subscription s --resource-group g",
             "remote -x 127.16.0.5 orted -mca x",
             "node preempt tvm-1_1-20180606t204645z-p --data d",
         ] {
@@ -130,6 +132,8 @@ mod tests {
             "migrate import",
             "migrate import f --scale half",
             "migrate undo",
+            "migrate scan",
+            "migrate rewrite . --cli 0.3",
         ] {
             let words = ["trainyard"].into_iter().chain(bad.split_whitespace());
             assert_eq!(
