@@ -159,7 +159,11 @@ impl Work<'_, '_> {
         let (Some(group), Some(value)) = (parsed.raw(group), &given.value) else {
             return;
         };
-        let same = |own: &str| unwrap(own).1.eq_ignore_ascii_case(unwrap(group).1);
+        // Names of groups are the same in capitals, those of variables are not.
+        let same = |own: &str| {
+            let (own, other) = (unwrap(own).1, unwrap(group).1);
+            own == other || (is_literal(own) && own.eq_ignore_ascii_case(other))
+        };
         if parsed.raw(Role::Group).is_some_and(same) || value.plain().starts_with('/') {
             return;
         }
@@ -187,7 +191,7 @@ impl Work<'_, '_> {
                 (&format!("/{kind}/"), false),
                 (value.raw, true),
             ],
-            source.site.syntax,
+            source.site,
         );
         self.writer.replace(value.span.clone(), id);
     }
@@ -228,7 +232,7 @@ impl Work<'_, '_> {
             .filter(|given| given.option.role == Role::Location)
             .collect();
         let Some((last, others)) = places.split_last() else {
-            let workspace = format!("migrated-{}", self.region.text);
+            let workspace = prefixed("migrated-", &self.region.text, source.site);
             return self.writer.append(option, Some(&workspace));
         };
         for given in others {
@@ -240,7 +244,7 @@ impl Work<'_, '_> {
         } else {
             raw
         };
-        let workspace = prefixed("migrated-", raw, source.site.syntax);
+        let workspace = prefixed("migrated-", raw, source.site);
         self.writer.put(last, option, &workspace);
     }
 

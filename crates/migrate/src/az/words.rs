@@ -135,6 +135,8 @@ pub struct Site<'a> {
     pub place: Place,
     /// How its file writes things.
     pub syntax: Syntax,
+    /// Whether it stands in quotes, so that it can't have its own.
+    pub quoted: bool,
     /// Whether a line may be put before it, at the line on which it begins.
     pub own_line: bool,
 }

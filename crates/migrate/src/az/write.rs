@@ -184,13 +184,14 @@ fn respell(old: &str, target: &'static Command, option: &'static Opt) -> Option<
 }
 
 /// `before` and a value in one word, as the value was quoted: `"$LOC"` gives `"migrated-$LOC"`.
-pub fn prefixed(before: &str, raw: &str, syntax: Syntax) -> String {
+pub fn prefixed(before: &str, raw: &str, site: &Site<'_>) -> String {
     let (open, inner, close) = unwrap(raw);
     if is_literal(inner) {
         return format!("{before}{inner}");
     }
-    if syntax == Syntax::PowerShell && needs_brackets(inner) {
-        return format!("\"{before}$({inner})\"");
+    if site.syntax == Syntax::PowerShell && needs_brackets(inner) {
+        let quote = if site.quoted { "" } else { "\"" };
+        return format!("{quote}{before}$({inner}){quote}");
     }
     // A variable in single quotes is none; text in them stays as it is.
     format!("{open}{before}{inner}{close}")
@@ -202,7 +203,7 @@ fn needs_brackets(inner: &str) -> bool {
 }
 
 /// Pieces of a path, some of which are values of the call, in one word. It is quoted where one of them was.
-pub fn path(pieces: &[(&str, bool)], syntax: Syntax) -> String {
+pub fn path(pieces: &[(&str, bool)], site: &Site<'_>) -> String {
     let mut quote = "";
     let mut text = String::new();
     for (piece, is_value) in pieces {
@@ -214,8 +215,8 @@ pub fn path(pieces: &[(&str, bool)], syntax: Syntax) -> String {
         if quote.is_empty() && !(is_literal(inner) && !inner.contains(' ')) {
             quote = open;
         }
-        if syntax == Syntax::PowerShell && needs_brackets(inner) {
-            quote = "\"";
+        if site.syntax == Syntax::PowerShell && needs_brackets(inner) {
+            quote = if site.quoted { "" } else { "\"" };
             text.push_str(&format!("$({inner})"));
         } else {
             text.push_str(inner);
