@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::facts::Facts;
-use super::grammar::{Dialect, Role};
+use super::grammar::{Command, Dialect, Role};
 use super::mixed;
 use super::parse::{self, Misfit, Parsed};
 use super::remarks;
@@ -171,7 +171,7 @@ fn sentence<'a>(site: &Site<'a>) -> Option<(Site<'a>, Reading<'a>)> {
 
 /// Reads the words after `az batchai`.
 fn call<'a>(site: &Site<'a>, words: &[Word<'a>]) -> Reading<'a> {
-    if words.iter().any(|word| ["-h", "--help"].contains(&word.raw)) {
+    if words.iter().any(|word| ["-h", "--help"].contains(&word.raw)) || is_group(words) {
         return Reading::Current(Vec::new());
     }
     match parse::call(Dialect::V03, words) {
@@ -203,6 +203,14 @@ fn call<'a>(site: &Site<'a>, words: &[Word<'a>]) -> Reading<'a> {
         return with_slip(site, words, &full, vec![edit]);
     }
     Reading::Question(complaint(words))
+}
+
+/// Whether the words are nothing or only a group, which prints help.
+fn is_group(words: &[Word<'_>]) -> bool {
+    let group = parse::path(words).join(" ") + " ";
+    let inside = |command: &Command| command.path.starts_with(&group);
+    let is_path = !words.iter().any(|word| word.is_option() || word.is_splice());
+    is_path && (words.is_empty() || Dialect::V03.commands().iter().any(inside))
 }
 
 /// A call with words forgotten: `words` as they stand, `full` with what was forgotten.

@@ -40,7 +40,7 @@ impl<'a> Word<'a> {
         let (_, inner, _) = unwrap(self.raw);
         inner.len() > 1
             && inner.starts_with('-')
-            && !inner.contains(' ')
+            && (self.raw.starts_with('-') || !inner.contains(' '))
             && !inner
                 .trim_start_matches('-')
                 .starts_with(|c: char| c.is_ascii_digit())
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn options_and_splices_are_told_from_values() {
         let word = |raw| Word { start: 0, raw };
-        for option in ["-n", "--name=x", "\"-n\"", "-nx"] {
+        for option in ["-n", "--name=x", "\"-n\"", "-nx", "-n='a b'", "-n\"a b\""] {
             assert!(word(option).is_option(), "{option}");
         }
         for value in ["-", "-1", "--5", "n", "\"-a b\"", "$X"] {

@@ -206,6 +206,10 @@ fn needs_brackets(inner: &str) -> bool {
 pub fn path(pieces: &[(&str, bool)], site: &Site<'_>) -> String {
     let mut quote = "";
     let mut text = String::new();
+    let varies = |(piece, is_value): &(&str, bool)| {
+        *is_value && !piece.starts_with('\'') && piece.contains(['$', '`'])
+    };
+    let varies = pieces.iter().any(varies);
     for (piece, is_value) in pieces {
         let (open, inner, _) = unwrap(piece);
         if !is_value {
@@ -222,5 +226,61 @@ pub fn path(pieces: &[(&str, bool)], site: &Site<'_>) -> String {
             text.push_str(inner);
         }
     }
+    // In single quotes a variable would be none.
+    let quote = if varies && quote == "'" && !site.quoted {
+        "\""
+    } else {
+        quote
+    };
     format!("{quote}{text}{quote}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::az::words::Place;
+
+    fn site(syntax: Syntax, quoted: bool) -> Site<'static> {
+        Site {
+            text: "",
+            words: Vec::new(),
+            place: Place::Code,
+            syntax,
+            quoted,
+            own_line: false,
+        }
+    }
+
+    #[test]
+    fn quotes_stay_where_a_value_gets_a_beginning() {
+        let bash = site(Syntax::Posix, false);
+        for (raw, now) in [
+            ("eastus", "m-eastus"),
+            ("\"$L\"", "\"m-$L\""),
+            ("\\\"$L\\\"", "\\\"m-$L\\\""),
+            ("${L:-x}", "m-${L:-x}"),
+            ("<a b>", "m-<a b>"),
+        ] {
+            assert_eq!(prefixed("m-", raw, &bash), now);
+        }
+        assert_eq!(
+            prefixed("m-", "$x.y", &site(Syntax::PowerShell, false)),
+            "\"m-$($x.y)\""
+        );
+        assert_eq!(
+            prefixed("m-", "$x.y", &site(Syntax::PowerShell, true)),
+            "m-$($x.y)"
+        );
+        assert_eq!(prefixed("m-", "$x", &site(Syntax::PowerShell, false)), "m-$x");
+    }
+
+    #[test]
+    fn a_path_is_quoted_so_that_its_variables_are_read() {
+        let bash = site(Syntax::Posix, false);
+        let of = |a, b| path(&[("/g/", false), (a, true), ("/", false), (b, true)], &bash);
+        assert_eq!(of("g", "'c'"), "/g/g/c");
+        assert_eq!(of("\"$G\"", "c"), "\"/g/$G/c\"");
+        assert_eq!(of("'x y'", "c"), "'/g/x y/c'");
+        assert_eq!(of("'x y'", "$C"), "\"/g/x y/$C\"");
+    }
 }
