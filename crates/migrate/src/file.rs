@@ -6,7 +6,7 @@ use crate::az::decide;
 use crate::az::words::Syntax;
 use crate::call::Call;
 use crate::known::Known;
-use crate::{hosts, shell};
+use crate::{documents, hosts, javascript, json, notebook, python, reports, shell};
 
 /// The calls in a file; none where it is of no kind that is understood.
 pub fn calls(path: &Path, text: &str, known: &Known) -> Option<Vec<Call>> {
@@ -15,7 +15,14 @@ pub fn calls(path: &Path, text: &str, known: &Known) -> Option<Vec<Call>> {
     let found = match ending {
         "sh" | "bash" | "zsh" | "ksh" | "bats" | "env" => shell::calls(text, known),
         "yml" | "yaml" => hosts::yaml::calls(text, known),
-        "md" | "markdown" | "rst" | "adoc" => hosts::markdown::calls(text, known),
+        "md" | "markdown" | "rst" | "adoc" => documents::calls(text, known),
+        "py" | "pyw" => python::calls(text, known),
+        "ipynb" => notebook::calls(text, known),
+        "json" => json::calls(text, known),
+        "js" | "mjs" | "cjs" | "jsx" | "ts" => javascript::calls(text, known),
+        "java" => reports::java::calls(text, known),
+        "cs" => reports::csharp::calls(text, known),
+        "go" => reports::go::calls(text, known),
         "ps1" | "psm1" | "psd1" => plain(text, Syntax::PowerShell, known),
         "bat" | "cmd" => plain(text, Syntax::Cmd, known),
         "mk" | "mak" => plain(text, Syntax::Make, known),

@@ -54,6 +54,28 @@ impl Snapshot<'_> {
         )
     }
 
+    /// The migrated workspaces, `migrated-<region>`, of a subscription or of one of its groups: where the resources of
+    /// the flat api-versions are. There are at most as many as regions in a group.
+    pub fn migrated_workspaces(
+        &self,
+        subscription: &SubscriptionId,
+        group: Option<Uid>,
+    ) -> Result<Vec<Workspace>, StoreError> {
+        const MIGRATED: &str = "AND r.name_key = 'migrated-' || r.region ORDER BY r.uid";
+        match group {
+            Some(group) => self.rows(
+                &select(&format!("WHERE r.group_uid = ?1 {MIGRATED}")),
+                params![group.0],
+                workspace,
+            ),
+            None => self.rows(
+                &select(&format!("WHERE g.subscription_key = ?1 {MIGRATED}")),
+                params![subscription.key()],
+                workspace,
+            ),
+        }
+    }
+
     /// Workspaces that are going away.
     pub fn workspaces_to_delete(&self) -> Result<Vec<Workspace>, StoreError> {
         self.rows(
