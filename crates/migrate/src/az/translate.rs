@@ -4,7 +4,7 @@ use super::facts::{Facts, Region};
 use super::grammar::{Command, Dialect, Opt, Role};
 use super::parse::{Given, Parsed};
 use super::remarks;
-use super::words::{Site, Word, is_literal, unwrap};
+use super::words::{Site, Word, is_literal, is_name, unwrap};
 use super::write::{Writer, path, prefixed};
 use crate::edit::Edit;
 use crate::known::{EXPERIMENT, Known, SUBSCRIPTION_MARK};
@@ -175,7 +175,7 @@ impl Work<'_, '_> {
         }
         let subscription = subscription.unwrap_or_else(|| SUBSCRIPTION_MARK.to_owned());
         let location = parsed.raw(Role::Location).unwrap_or(&self.region.text);
-        let location = if is_literal(unwrap(location).1) {
+        let location = if is_name(unwrap(location).1) {
             &self.region.text
         } else {
             location
@@ -239,7 +239,7 @@ impl Work<'_, '_> {
             self.writer.remove(given);
         }
         let raw = last.value.as_ref().map_or("", |value| value.raw);
-        let raw = if is_literal(unwrap(raw).1) {
+        let raw = if is_name(unwrap(raw).1) {
             &self.region.text
         } else {
             raw

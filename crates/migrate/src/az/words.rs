@@ -86,6 +86,12 @@ pub fn is_literal(text: &str) -> bool {
     !text.contains(['$', '`', '%', '{', '}', '<', '>', '@', '!', '*'])
 }
 
+/// Whether a text can be the name of a region: letters, digits, blanks, and what some tools put between.
+pub fn is_name(text: &str) -> bool {
+    text.chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, ' ' | '-' | '_'))
+}
+
 /// How a file writes what continues a line and what is a variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Syntax {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::grammar::{Command, Opt};
 use super::parse::{Attach, Given, Value};
-use super::words::{Site, Syntax, Word, is_literal, unwrap};
+use super::words::{Site, Syntax, Word, is_literal, is_name, unwrap};
 use crate::edit::Edit;
 
 /// Collects the edits of one call.
@@ -186,7 +186,7 @@ fn respell(old: &str, target: &'static Command, option: &'static Opt) -> Option<
 /// `before` and a value in one word, as the value was quoted: `"$LOC"` gives `"migrated-$LOC"`.
 pub fn prefixed(before: &str, raw: &str, site: &Site<'_>) -> String {
     let (open, inner, close) = unwrap(raw);
-    if is_literal(inner) {
+    if is_name(inner) && !inner.contains(' ') {
         return format!("{before}{inner}");
     }
     if site.syntax == Syntax::PowerShell && needs_brackets(inner) {

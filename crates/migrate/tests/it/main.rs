@@ -8,4 +8,5 @@ mod corpus;
 mod counts;
 mod files;
 mod fixtures;
+mod property;
 mod recipes;
