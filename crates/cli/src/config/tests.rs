@@ -301,6 +301,7 @@ fn full() -> Config {
         tls: Tls {
             certificate: some(),
             key: some(),
+            local: false,
         },
         autoscale: Autoscale { idle_time: 1 },
         local: Local {

@@ -1,7 +1,8 @@
 //! The joint between this command and the rooms it runs: the server, the node process, the store's files.
 
+pub mod authority;
 mod backup;
-mod files;
+pub mod files;
 mod listen;
 mod ports;
 mod settings;
