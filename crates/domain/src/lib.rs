@@ -7,6 +7,7 @@ pub mod ids;
 pub mod invalid;
 pub mod launch;
 pub mod limits;
+pub mod migrated;
 pub mod name;
 pub mod resource_id;
 pub mod secret;

@@ -55,6 +55,13 @@ impl Name {
     }
 }
 
+impl Name {
+    /// A name of ours that is legal by its making.
+    pub(crate) fn fixed(text: String) -> Name {
+        Name(text)
+    }
+}
+
 impl GroupName {
     /// Checks and takes the name of a resource group.
     pub fn new(text: &str) -> Result<GroupName, Invalid> {

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::invalid::Invalid;
+use crate::migrated;
 use crate::name::{GroupName, Name, SubscriptionId, excerpt};
 
 /// A resource id as somebody wrote it: it compares without case and prints as given.
@@ -77,6 +78,62 @@ impl ResourceId {
         })
     }
 
+    /// Reads the id as a cluster of the flat api-versions, which stands right beneath its group.
+    pub fn flat_cluster(&self) -> Option<FlatPath> {
+        self.in_group("clusters")
+    }
+
+    /// Reads the id as a file server of the flat api-versions.
+    pub fn flat_file_server(&self) -> Option<FlatPath> {
+        self.in_group("fileservers")
+    }
+
+    /// The id by which the flat api-versions know the cluster or file server of this service that it names; other
+    /// ids, those outside of migrated workspaces among them, stay as they are.
+    pub fn flattened(&self) -> ResourceId {
+        let flat = |(scope, workspace, name): (GroupPath, Name, Name),
+                    write: fn(&GroupPath, &Name) -> String| {
+            migrated::region_of(&workspace).map(|_| ResourceId(write(&scope, &name)))
+        };
+        let cluster = self
+            .in_workspace("clusters")
+            .and_then(|path| flat(path, flat_cluster_id));
+        cluster
+            .or_else(|| {
+                self.in_workspace("fileservers")
+                    .and_then(|path| flat(path, flat_file_server_id))
+            })
+            .unwrap_or_else(|| self.clone())
+    }
+
+    /// Becomes `other` where both mean the same in the flat api-versions.
+    pub(crate) fn take_spelling(&mut self, other: &ResourceId) {
+        if self.flattened() == other.flattened() {
+            self.clone_from(other);
+        }
+    }
+
+    fn in_group(&self, kind: &str) -> Option<FlatPath> {
+        let segments: Vec<&str> = self.0[1..].split('/').collect();
+        let [s, subscription, g, group, p, provider, k, name] = segments[..] else {
+            return None;
+        };
+        let fixed = s.eq_ignore_ascii_case("subscriptions")
+            && g.eq_ignore_ascii_case("resourceGroups")
+            && p.eq_ignore_ascii_case("providers")
+            && provider.eq_ignore_ascii_case("Microsoft.BatchAI")
+            && k.eq_ignore_ascii_case(kind);
+        if !fixed {
+            return None;
+        }
+        let scope = GroupPath {
+            subscription: SubscriptionId::new(subscription).ok()?,
+            group: GroupName::new(group).ok()?,
+        };
+        let name = Name::new(name, "").ok()?;
+        Some(FlatPath { scope, name })
+    }
+
     fn in_workspace(&self, kind: &str) -> Option<(GroupPath, Name, Name)> {
         let segments: Vec<&str> = self.0[1..].split('/').collect();
         let [s, subscription, g, group, p, provider, w, workspace, k, name] = segments[..] else {
@@ -144,6 +201,15 @@ pub struct FileServerPath {
     pub name: Name,
 }
 
+/// The place of a cluster or file server of the flat api-versions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlatPath {
+    /// Subscription and group.
+    pub scope: GroupPath,
+    /// The resource.
+    pub name: Name,
+}
+
 impl fmt::Display for GroupPath {
     /// The id of the group. Groups print lower-cased in ids, as recorded (api.md section 1).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -181,6 +247,21 @@ pub fn job_id(scope: &GroupPath, workspace: &Name, experiment: &Name, job: &Name
     format!("{}/jobs/{job}", experiment_id(scope, workspace, experiment))
 }
 
+/// The id of a cluster in the flat api-versions.
+pub fn flat_cluster_id(scope: &GroupPath, cluster: &Name) -> String {
+    format!("{scope}/providers/Microsoft.BatchAI/clusters/{cluster}")
+}
+
+/// The id of a file server in the flat api-versions.
+pub fn flat_file_server_id(scope: &GroupPath, file_server: &Name) -> String {
+    format!("{scope}/providers/Microsoft.BatchAI/fileservers/{file_server}")
+}
+
+/// The id of a job in the flat api-versions.
+pub fn flat_job_id(scope: &GroupPath, job: &Name) -> String {
+    format!("{scope}/providers/Microsoft.BatchAI/jobs/{job}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,6 +290,34 @@ mod tests {
         let server = ResourceId::new(&CLUSTER.replace("clusters", "fileServers"), "x").unwrap();
         assert!(server.cluster().is_none());
         assert!(server.file_server().is_some());
+    }
+
+    #[test]
+    fn ids_in_migrated_workspaces_have_a_flat_form_and_others_stay() {
+        let id = |text: &str| ResourceId::new(text, "id").unwrap();
+        let beneath = "/subscriptions/S-1/resourceGroups/Rg/providers/Microsoft.BatchAI";
+        for (long, flat) in [
+            ("workspaces/migrated-eastus/clusters/c.1", "clusters/c.1"),
+            ("workspaces/Migrated-EastUS/fileServers/f", "fileservers/f"),
+        ] {
+            let long = id(&format!("{beneath}/{long}"));
+            assert_eq!(long.flattened(), id(&format!("{beneath}/{flat}")));
+            let mut written = long.flattened();
+            written.take_spelling(&long);
+            assert_eq!(written.as_str(), long.as_str());
+        }
+        let flat = id(&format!("{beneath}/clusters/c")).flat_cluster().unwrap();
+        assert_eq!((flat.scope.group.as_str(), flat.name.as_str()), ("Rg", "c"));
+        for stays in [
+            CLUSTER,
+            "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/x/y",
+        ] {
+            assert_eq!(id(stays).flattened().as_str(), stays);
+            assert!(id(stays).flat_cluster().is_none());
+        }
+        let mut own = id(CLUSTER);
+        own.take_spelling(&id(&format!("{beneath}/clusters/c")));
+        assert_eq!(own.as_str(), CLUSTER);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use trainyard_domain::invalid::Invalid;
+use trainyard_domain::resource_id::GroupPath;
 use trainyard_storage::{FolderError, LinkError};
 use trainyard_store::StoreError;
 use trainyard_store::db::{Error as DbError, WriteError};
@@ -82,6 +83,38 @@ pub enum ApiError {
         name: String,
         /// The member that names it, if it was not the path.
         target: Option<String>,
+    },
+    /// No such resource in the flat api-versions, which say it as the resource manager does.
+    #[error("there is no such resource")]
+    NoFlatResource {
+        /// What kind.
+        kind: Kind,
+        /// Its name.
+        name: String,
+        /// The group, as asked.
+        group: String,
+    },
+    /// A flat name is taken in another region of the group.
+    #[error("the name is taken in another region")]
+    InOtherRegion {
+        /// What kind.
+        kind: Kind,
+        /// Its name.
+        name: String,
+        /// Where it is.
+        region: String,
+        /// Where it was to be.
+        wanted: String,
+        /// The group.
+        group: String,
+    },
+    /// A workspace with the name of a migrated one lies in another region.
+    #[error("the workspace lies in another region")]
+    WorkspaceElsewhere {
+        /// Its name.
+        name: String,
+        /// Where it is.
+        region: String,
     },
     /// It exists with another wish.
     #[error("the resource exists with other settings")]
@@ -206,6 +239,16 @@ impl Kind {
         }
     }
 
+    /// As in ids of the flat api-versions.
+    fn flat_type(self) -> &'static str {
+        match self {
+            Kind::Cluster => "clusters",
+            Kind::FileServer => "fileservers",
+            Kind::Job => "jobs",
+            other => other.words(),
+        }
+    }
+
     fn words(self) -> &'static str {
         match self {
             Kind::Group => "resource group",
@@ -246,6 +289,15 @@ impl ApiError {
             kind,
             name: name.to_string(),
             target: None,
+        }
+    }
+
+    /// The named resource is not in the migrated workspaces of the group.
+    pub fn no_flat_resource(kind: Kind, name: impl ToString, group: &GroupPath) -> ApiError {
+        ApiError::NoFlatResource {
+            kind,
+            name: name.to_string(),
+            group: group.group.to_string(),
         }
     }
 
@@ -325,6 +377,31 @@ impl ApiError {
                     format!("The specified {} {name} is not found", kind.words()),
                 )
             },
+            ApiError::NoFlatResource { kind, name, group } => shown(
+                missing,
+                "ResourceNotFound",
+                format!(
+                    "The Resource 'Microsoft.BatchAI/{}/{name}' under resource group '{group}' was not found.",
+                    kind.flat_type()
+                ),
+            ),
+            ApiError::InOtherRegion { kind, name, region, wanted, group } => shown(
+                StatusCode::CONFLICT,
+                "InvalidResourceLocation",
+                format!(
+                    "The {} {name} exists in the location '{region}' of the resource group '{group}', so there can be \
+                     none of that name in '{wanted}'. Use another name.",
+                    kind.words()
+                ),
+            ),
+            ApiError::WorkspaceElsewhere { name, region } => shown(
+                StatusCode::CONFLICT,
+                "InvalidResourceLocation",
+                format!(
+                    "The workspace {name} exists in the location '{region}', so nothing of an older api-version can be \
+                     put into it. Delete that workspace or use another location."
+                ),
+            ),
             ApiError::AlreadyExists { kind, name } => shown(
                 StatusCode::CONFLICT,
                 &format!("{}AlreadyExists", kind.code()),

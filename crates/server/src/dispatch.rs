@@ -78,6 +78,11 @@ impl App {
         let (operation, parameters) = route(&parts.method, path, &segments, &query)?;
         *operation_name = operation.name;
         let version = version(operation.versions, &query)?;
+        if operation.versions.are_of_batch_ai() && !operation.versions.has(version) {
+            return Err(ApiError::NoType {
+                kind: resource_type(&segments),
+            });
+        }
         let caller = access::admit(self, operation, &parameters, &parts.headers)?;
         self.check_subscription(&parameters)?;
         let body = self.body(body).await?;
@@ -210,23 +215,26 @@ fn route(
             allowed,
         }),
         Found::Nothing => {
-            let provider = segments
-                .iter()
-                .position(|s| s.eq_ignore_ascii_case("Microsoft.BatchAI"));
-            let kind: Vec<&str> = provider
-                .map(|at| segments[at + 1..].iter().step_by(2).map(String::as_str).collect())
-                .unwrap_or_default();
+            let kind = resource_type(segments);
             if kind.is_empty() {
                 return Err(ApiError::NoRoute {
                     path: trainyard_domain::name::excerpt(path),
                 });
             }
             version(Versions::BatchAi, query)?;
-            Err(ApiError::NoType {
-                kind: trainyard_domain::name::excerpt(&kind.join("/")),
-            })
+            Err(ApiError::NoType { kind })
         }
     }
+}
+
+/// The resource type that a path names beneath Microsoft.BatchAI, such as `workspaces/clusters`; empty for other paths.
+fn resource_type(segments: &[String]) -> String {
+    let provider = segments
+        .iter()
+        .position(|s| s.eq_ignore_ascii_case("Microsoft.BatchAI"));
+    let beneath = provider.map_or(&[][..], |at| &segments[at + 1..]);
+    let kind: Vec<&str> = beneath.iter().step_by(2).map(String::as_str).collect();
+    trainyard_domain::name::excerpt(&kind.join("/"))
 }
 
 /// The api-version in which a request is answered, if what was asked is served there. The operations around

@@ -2,6 +2,7 @@
 //! answer of Operations_List and the OpenAPI document all come from it.
 
 use axum::http::Method;
+use trainyard_wire::ApiVersion;
 
 /// One operation of the service.
 pub struct Operation {
@@ -24,12 +25,36 @@ pub struct Operation {
 /// Which api-versions an operation has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Versions {
-    /// Those of Microsoft.BatchAI, see [`trainyard_wire::ApiVersion`].
+    /// Those of Microsoft.BatchAI with workspaces: since 2018-05-01.
     BatchAi,
+    /// Those without: 2017-09-01-preview and 2018-03-01.
+    Flat,
+    /// All of Microsoft.BatchAI but the first.
+    Since2018_03,
+    /// All of Microsoft.BatchAI.
+    All,
     /// Those of the resource manager around it: any date is taken, clients send many.
     ResourceManager,
     /// None: our own.
     Own,
+}
+
+impl Versions {
+    /// Whether it is an operation of Microsoft.BatchAI that has this version.
+    pub fn has(self, version: ApiVersion) -> bool {
+        match self {
+            Versions::BatchAi => !version.is_flat(),
+            Versions::Flat => version.is_flat(),
+            Versions::Since2018_03 => version != ApiVersion::V2017_09_01Preview,
+            Versions::All => true,
+            Versions::ResourceManager | Versions::Own => false,
+        }
+    }
+
+    /// Whether it is an operation of Microsoft.BatchAI at all.
+    pub fn are_of_batch_ai(self) -> bool {
+        !matches!(self, Versions::ResourceManager | Versions::Own)
+    }
 }
 
 /// Who may call an operation.
@@ -48,7 +73,10 @@ pub enum Access {
 }
 
 macro_rules! operations {
-    ($($op:ident $name:literal $method:ident $path:literal $versions:ident $access:ident $action:literal;)*) => {
+    (
+        $($op:ident $name:literal $method:ident $path:literal $versions:ident $access:ident $action:literal;)*
+        [$($old_op:ident $old_name:literal $old_method:ident $old_path:literal $old_versions:ident $old_access:ident $old_action:literal;)*]
+    ) => {
         /// Every operation.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[expect(missing_docs, reason = "the table says it all")]
@@ -63,6 +91,14 @@ macro_rules! operations {
             versions: Versions::$versions,
             action: $action,
             access: Access::$access,
+        },)* $(Operation {
+            op: Op::$old_op,
+            name: $old_name,
+            method: Method::$old_method,
+            path: $old_path,
+            versions: Versions::$old_versions,
+            action: $old_action,
+            access: Access::$old_access,
         }),*];
     };
 }
@@ -77,7 +113,7 @@ operations! {
     Stop "Server_Stop" POST "/trainyard/stop" Own Own "Trainyard/stop/action";
     OpenApiGet "OpenApi_Get" GET "/trainyard/openapi/2026-12-01-preview.json" Own Known "Trainyard/openapi/read";
 
-    OperationsList "Operations_List" GET "/providers/Microsoft.BatchAI/operations" BatchAi Known "Microsoft.BatchAI/operations/read";
+    OperationsList "Operations_List" GET "/providers/Microsoft.BatchAI/operations" All Known "Microsoft.BatchAI/operations/read";
     SubscriptionsList "Subscriptions_List" GET "/subscriptions" ResourceManager Known "Microsoft.Resources/subscriptions/read";
     SubscriptionsGet "Subscriptions_Get" GET "/subscriptions/{subscriptionId}" ResourceManager Known "Microsoft.Resources/subscriptions/read";
     ProvidersGet "Providers_Get" GET "/subscriptions/{subscriptionId}/providers/Microsoft.BatchAI" ResourceManager Known "Microsoft.Resources/subscriptions/providers/read";
@@ -90,9 +126,9 @@ operations! {
     GroupsExists "ResourceGroups_CheckExistence" HEAD "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}" ResourceManager Read "Microsoft.Resources/subscriptions/resourceGroups/read";
     GroupsDelete "ResourceGroups_Delete" DELETE "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}" ResourceManager Write "Microsoft.Resources/subscriptions/resourceGroups/delete";
 
-    UsagesList "Usages_List" GET "/subscriptions/{subscriptionId}/providers/Microsoft.BatchAI/locations/{location}/usages" BatchAi Read "Microsoft.BatchAI/locations/usages/read";
-    OperationResult "OperationResults_Get" GET "/subscriptions/{subscriptionId}/providers/Microsoft.BatchAI/locations/{location}/operationresults/{operationId}" BatchAi Known "Microsoft.BatchAI/locations/operationresults/read";
-    OperationStatus "OperationStatuses_Get" GET "/subscriptions/{subscriptionId}/providers/Microsoft.BatchAI/locations/{location}/operationstatuses/{operationId}" BatchAi Known "Microsoft.BatchAI/locations/operationstatuses/read";
+    UsagesList "Usages_List" GET "/subscriptions/{subscriptionId}/providers/Microsoft.BatchAI/locations/{location}/usages" Since2018_03 Read "Microsoft.BatchAI/locations/usages/read";
+    OperationResult "OperationResults_Get" GET "/subscriptions/{subscriptionId}/providers/Microsoft.BatchAI/locations/{location}/operationresults/{operationId}" All Known "Microsoft.BatchAI/locations/operationresults/read";
+    OperationStatus "OperationStatuses_Get" GET "/subscriptions/{subscriptionId}/providers/Microsoft.BatchAI/locations/{location}/operationstatuses/{operationId}" All Known "Microsoft.BatchAI/locations/operationstatuses/read";
 
     WorkspacesList "Workspaces_List" GET "/subscriptions/{subscriptionId}/providers/Microsoft.BatchAI/workspaces" BatchAi Read "Microsoft.BatchAI/workspaces/read";
     WorkspacesListByGroup "Workspaces_ListByResourceGroup" GET "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.BatchAI/workspaces" BatchAi Read "Microsoft.BatchAI/workspaces/read";
@@ -125,6 +161,32 @@ operations! {
     ClustersGet "Clusters_Get" GET "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.BatchAI/workspaces/{workspaceName}/clusters/{clusterName}" BatchAi Read "Microsoft.BatchAI/workspaces/clusters/read";
     ClustersListRemoteLogin "Clusters_ListRemoteLoginInformation" POST "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.BatchAI/workspaces/{workspaceName}/clusters/{clusterName}/listRemoteLoginInformation" BatchAi Write "Microsoft.BatchAI/workspaces/clusters/remoteLoginInformation/action";
     ClustersList "Clusters_ListByWorkspace" GET "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.BatchAI/workspaces/{workspaceName}/clusters" BatchAi Read "Microsoft.BatchAI/workspaces/clusters/read";
+
+    [
+    // The flat api-versions: the same operations at other places.
+    ClustersCreate "Clusters_Create" PUT "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.BatchAI/clusters/{clusterName}" Flat Write "Microsoft.BatchAI/clusters/write";
+    ClustersUpdate "Clusters_Update" PATCH "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.BatchAI/clusters/{clusterName}" Flat Write "Microsoft.BatchAI/clusters/write";
+    ClustersDelete "Clusters_Delete" DELETE "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.BatchAI/clusters/{clusterName}" Flat Write "Microsoft.BatchAI/clusters/delete";
+    ClustersGet "Clusters_Get" GET "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.BatchAI/clusters/{clusterName}" Flat Read "Microsoft.BatchAI/clusters/read";
+    ClustersListRemoteLogin "Clusters_ListRemoteLoginInformation" POST "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.BatchAI/clusters/{clusterName}/listRemoteLoginInformation" Flat Write "Microsoft.BatchAI/clusters/remoteLoginInformation/action";
+    ClustersList "Clusters_List" GET "/subscriptions/{subscriptionId}/providers/Microsoft.BatchAI/clusters" Flat Read "Microsoft.BatchAI/clusters/read";
+    ClustersList "Clusters_ListByResourceGroup" GET "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.BatchAI/clusters" Flat Read "Microsoft.BatchAI/clusters/read";
+
+    JobsCreate "Jobs_Create" PUT "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.BatchAI/jobs/{jobName}" Flat Write "Microsoft.BatchAI/jobs/write";
+    JobsDelete "Jobs_Delete" DELETE "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.BatchAI/jobs/{jobName}" Flat Write "Microsoft.BatchAI/jobs/delete";
+    JobsGet "Jobs_Get" GET "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.BatchAI/jobs/{jobName}" Flat Read "Microsoft.BatchAI/jobs/read";
+    JobsListRemoteLogin "Jobs_ListRemoteLoginInformation" POST "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.BatchAI/jobs/{jobName}/listRemoteLoginInformation" Flat Write "Microsoft.BatchAI/jobs/remoteLoginInformation/action";
+    JobsListOutputFiles "Jobs_ListOutputFiles" POST "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.BatchAI/jobs/{jobName}/listOutputFiles" Flat Read "Microsoft.BatchAI/jobs/listoutputfiles/action";
+    JobsTerminate "Jobs_Terminate" POST "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.BatchAI/jobs/{jobName}/terminate" Flat Write "Microsoft.BatchAI/jobs/terminate/action";
+    JobsList "Jobs_List" GET "/subscriptions/{subscriptionId}/providers/Microsoft.BatchAI/jobs" Flat Read "Microsoft.BatchAI/jobs/read";
+    JobsList "Jobs_ListByResourceGroup" GET "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.BatchAI/jobs" Flat Read "Microsoft.BatchAI/jobs/read";
+
+    FileServersCreate "FileServers_Create" PUT "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.BatchAI/fileServers/{fileServerName}" Flat Write "Microsoft.BatchAI/fileservers/write";
+    FileServersDelete "FileServers_Delete" DELETE "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.BatchAI/fileServers/{fileServerName}" Flat Write "Microsoft.BatchAI/fileservers/delete";
+    FileServersGet "FileServers_Get" GET "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.BatchAI/fileServers/{fileServerName}" Flat Read "Microsoft.BatchAI/fileservers/read";
+    FileServersList "FileServers_List" GET "/subscriptions/{subscriptionId}/providers/Microsoft.BatchAI/fileServers" Flat Read "Microsoft.BatchAI/fileservers/read";
+    FileServersList "FileServers_ListByResourceGroup" GET "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.BatchAI/fileServers" Flat Read "Microsoft.BatchAI/fileservers/read";
+    ]
 }
 
 /// What was found for a path and method.
@@ -200,6 +262,7 @@ const FLAT_ACTIONS: [&str; 2] = [
 pub fn actions() -> Vec<&'static str> {
     let mut actions: Vec<&'static str> = OPERATIONS
         .iter()
+        .filter(|operation| operation.versions != Versions::Flat)
         .map(|operation| operation.action)
         .filter(|action| {
             action.starts_with("Microsoft.BatchAI/") && *action != "Microsoft.BatchAI/operations/read"

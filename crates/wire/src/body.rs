@@ -210,10 +210,15 @@ impl<'a> Object<'a> {
         self.need(name, self.count(name)?)
     }
 
+    /// A 32-bit integer.
+    pub fn int32(&self, name: &str) -> Read<Option<i32>> {
+        let number = self.number(name, i64::from(i32::MIN), i64::from(i32::MAX))?;
+        Ok(number.and_then(|n| i32::try_from(n).ok()))
+    }
+
     /// A required 32-bit integer.
     pub fn need_int32(&self, name: &str) -> Read<i32> {
-        let number = self.number(name, i64::from(i32::MIN), i64::from(i32::MAX))?;
-        self.need(name, number.and_then(|n| i32::try_from(n).ok()))
+        self.need(name, self.int32(name)?)
     }
 
     /// A list, each entry read with its own path. Its length is bounded before anything is read.

@@ -6,13 +6,16 @@
 
 mod body;
 pub mod envelope;
+pub mod flat;
 pub mod openapi;
 mod out;
 pub mod resources;
 pub mod time;
+pub mod v2017_09_01_preview;
+pub mod v2018_03_01;
 pub mod v2018_05_01;
 pub mod v2026_12_01_preview;
 mod version;
 
 pub use body::{BadBody, BadCode};
-pub use version::ApiVersion;
+pub use version::{ApiVersion, Wish};

@@ -21,14 +21,12 @@ pub struct GroupCreate {
 
 /// Reads the body of a resource group's PUT.
 pub fn group_create(body: &[u8]) -> Result<GroupCreate, BadBody> {
-    let (region, tags) = region_and_tags(body)?;
+    let (region, tags) = region_and_tags(&Object::root(&json(body)?)?)?;
     Ok(GroupCreate { region, tags })
 }
 
-/// Reads `location` and `tags`, as groups and workspaces have them.
-pub(crate) fn region_and_tags(body: &[u8]) -> Read<(Region, Tags)> {
-    let value = json(body)?;
-    let root = Object::root(&value)?;
+/// Reads `location` and `tags`, as groups, workspaces and flat resources have them.
+pub(crate) fn region_and_tags(root: &Object<'_>) -> Read<(Region, Tags)> {
     let region = Region::new(&root.need_text("location")?, "location")?;
     let tags = root.text_map("tags")?.unwrap_or_default();
     check_tags(&tags)?;

@@ -3,7 +3,7 @@
 use crate::ids::{PlacementId, Uid};
 use crate::name::Name;
 use crate::spec::JobSpec;
-use crate::state::{PlacedNode, Share};
+use crate::state::{OutputLayout, PlacedNode, Share};
 
 use super::plan::NodePaths;
 
@@ -21,6 +21,8 @@ pub struct JobLaunch<'a> {
     pub job: &'a Name,
     /// `jobOutputDirectoryPathSegment`.
     pub output_segment: &'a str,
+    /// How the files lie beneath it.
+    pub layout: OutputLayout,
     /// The nodes, the master first.
     pub nodes: &'a [PlacedNode],
     /// A port that is free on all of them, where the processes of the job meet; 0 if they need none.

@@ -2,14 +2,32 @@
 
 use std::collections::BTreeMap;
 
-use crate::spec::{JobSpec, MountVolumes};
-use crate::state::OutputPlace;
+use crate::spec::{JobSpec, MountVolumes, OutputDirectory};
+use crate::state::{OutputLayout, OutputPlace};
 
 use super::mounts::{Behind, volumes};
 use super::path::{Root, join, parts, split_root, tidy};
 
 /// Key of stdout's directory among the outputs, and the last part of its path.
 pub const STDOUTERR: &str = "stdouterr";
+
+/// Where stdout lies, for a job with this output segment.
+pub(super) fn stdouterr(layout: OutputLayout, segment: &str) -> String {
+    match layout {
+        OutputLayout::Usual => format!("{segment}/{STDOUTERR}"),
+        OutputLayout::Preview => segment.to_owned(),
+    }
+}
+
+/// What follows the prefix of an output directory: the segment, `outputs` and its suffix; the suffix alone where an
+/// older api-version said `createNew: false`, which takes the path as given.
+pub(super) fn output(spec: &JobSpec, directory: &OutputDirectory, segment: &str) -> String {
+    let suffix = directory.path_suffix.as_deref().unwrap_or_default();
+    match spec.flat.outputs.get(&directory.id) {
+        Some(flat) if !flat.create_new => suffix.to_owned(),
+        Some(_) | None => format!("{segment}/outputs/{suffix}"),
+    }
+}
 
 /// The share, and the path on it, of `{prefix}/{rest}`; `None` when that is not on a share.
 ///
@@ -53,22 +71,22 @@ pub fn locate(
 }
 
 /// Where the files of a job lie: [`STDOUTERR`] and each output directory by its id, without those that
-/// are not on a share (behaviour.md section 7). `segment` is the job's output segment.
+/// are not on a share (behaviour.md section 7). `segment` is the job's output segment and `layout` how they lie in it.
 pub fn outputs(
     spec: &JobSpec,
     cluster_mounts: Option<&MountVolumes>,
     segment: &str,
+    layout: OutputLayout,
 ) -> BTreeMap<String, OutputPlace> {
     let job_mounts = spec.mount_volumes.as_ref();
     let directories = spec.output_directories.iter().map(|output| {
-        let suffix = output.path_suffix.as_deref().unwrap_or_default();
-        let rest = format!("{segment}/outputs/{suffix}");
+        let rest = self::output(spec, output, segment);
         (output.id.as_str(), &output.path_prefix, rest)
     });
     let standard = (
         STDOUTERR,
         &spec.std_out_err_path_prefix,
-        format!("{segment}/{STDOUTERR}"),
+        stdouterr(layout, segment),
     );
     directories
         .chain([standard])

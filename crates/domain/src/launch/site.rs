@@ -5,7 +5,7 @@ use crate::state::PlacedNode;
 use super::attempt::JobLaunch;
 use super::environment::{self, Variables};
 use super::path::{JOB_MOUNT_ROOT, MOUNT_ROOT, join, resolve_directory};
-use super::place::STDOUTERR;
+use super::place;
 use super::plan::{Mount, Process, Remote, SOCKET};
 use super::script::bash;
 
@@ -62,18 +62,18 @@ impl<'a> Site<'a> {
         .into();
 
         let segment = job.output_segment;
-        let directory = |prefix: &str, rest: String| {
-            let prefix = resolve_directory(prefix, &roots, &job_temp);
-            join(&prefix, &format!("{segment}/{rest}"))
-        };
-        let stdouterr = directory(&job.spec.std_out_err_path_prefix, STDOUTERR.to_owned());
+        let directory =
+            |prefix: &str, rest: String| join(&resolve_directory(prefix, &roots, &job_temp), &rest);
+        let stdouterr = directory(
+            &job.spec.std_out_err_path_prefix,
+            place::stdouterr(job.layout, segment),
+        );
         let outputs: Vec<(String, String)> = job
             .spec
             .output_directories
             .iter()
             .map(|output| {
-                let suffix = output.path_suffix.as_deref().unwrap_or_default();
-                let path = directory(&output.path_prefix, format!("outputs/{suffix}"));
+                let path = directory(&output.path_prefix, place::output(job.spec, output, segment));
                 (output.id.clone(), path)
             })
             .collect();

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::resource_id::ResourceId;
 use crate::secret::Secret;
+use crate::spec::flat::is_nothing;
 use crate::spec::{
-    EnvironmentVariable, MountVolumes, SecretSource, SecretVariable, Secrets, visit_variables,
+    EnvironmentVariable, FlatCluster, MountVolumes, SecretSource, SecretVariable, Secrets, visit_variables,
 };
 
 /// What a user asks of a cluster (api.md, ClusterBaseProperties).
@@ -26,6 +27,9 @@ pub struct ClusterSpec {
     pub user_account_settings: UserAccountSettings,
     /// Subnet to join.
     pub subnet: Option<ResourceId>,
+    /// What only the flat api-versions can say.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub flat: FlatCluster,
 }
 
 /// Kind of nodes.

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::resource_id::ResourceId;
 use crate::secret::Secret;
-use crate::spec::{Secrets, UserAccountSettings};
+use crate::spec::flat::is_nothing;
+use crate::spec::{FlatFileServer, Secrets, UserAccountSettings};
 
 /// What a user asks of a file server (api.md, FileServerBaseProperties).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +19,9 @@ pub struct FileServerSpec {
     pub data_disks: DataDisks,
     /// Subnet to join.
     pub subnet: Option<ResourceId>,
+    /// What only the flat api-versions can say.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub flat: FlatFileServer,
 }
 
 /// Who may log in to a file server, and from where.

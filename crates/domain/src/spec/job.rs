@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::limits;
 use crate::resource_id::ResourceId;
 use crate::secret::Secret;
+use crate::spec::flat::is_nothing;
 use crate::spec::{
-    EnvironmentVariable, MountVolumes, SecretSource, SecretVariable, Secrets, Toolkit, visit_variables,
+    EnvironmentVariable, FlatJob, MountVolumes, SecretSource, SecretVariable, Secrets, Toolkit,
+    visit_variables,
 };
 
 /// What a user asks of a job (api.md, JobBaseProperties).
@@ -39,6 +41,9 @@ pub struct JobSpec {
     pub secrets: Vec<SecretVariable>,
     /// Longest run, in seconds: 1 to 7 days.
     pub max_wall_clock_seconds: i64,
+    /// What only the flat api-versions can say.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub flat: FlatJob,
 }
 
 /// A job's priority, -1000 to 1000. The classes low, normal and high of 2018-05-01 are -1000, 0 and 1000.

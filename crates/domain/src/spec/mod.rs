@@ -6,6 +6,7 @@
 mod check;
 mod cluster;
 mod file_server;
+mod flat;
 mod job;
 mod mounts;
 mod toolkit;
@@ -13,6 +14,7 @@ mod toolkit;
 pub use check::{Checked, check_tags};
 pub use cluster::*;
 pub use file_server::*;
+pub use flat::*;
 pub use job::*;
 pub use mounts::*;
 use serde::{Deserialize, Serialize};

@@ -55,9 +55,23 @@ pub struct JobStatus {
     pub returned: Option<Returned>,
     /// `{sub}/{rg}/workspaces/{ws}/experiments/{exp}/jobs/{job}/{uuid}`.
     pub output_segment: String,
+    /// How the files lie beneath it.
+    #[serde(default)]
+    pub layout: OutputLayout,
     /// Where each output directory, and `stdouterr`, lies in storage; recorded when the job is made, so that
     /// files can be listed when cluster and mounts are gone. One that lies on no share is left out.
     pub outputs: BTreeMap<String, OutputPlace>,
+}
+
+/// How the files of a job lie beneath its output segment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum OutputLayout {
+    /// stdout in a folder of its own, `stdouterr`; since 2018-03-01.
+    #[default]
+    Usual,
+    /// stdout right in the segment: as 2017-09-01-preview had it (api.md section 5).
+    Preview,
 }
 
 /// Why a job is back in the line.
@@ -307,6 +321,7 @@ impl JobStatus {
             waiting: None,
             returned: None,
             output_segment,
+            layout: OutputLayout::default(),
             outputs,
         }
     }

@@ -5,19 +5,18 @@ use std::sync::Arc;
 use trainyard_domain::ids::Uid;
 use trainyard_domain::name::{Name, excerpt};
 use trainyard_domain::resource_id::cluster_id;
-use trainyard_domain::spec::{ClusterSpec, MountVolumes, Scale};
+use trainyard_domain::spec::{ClusterSpec, MountVolumes};
 use trainyard_domain::state::{
     Allocation, BatchAiError, Cluster, ClusterStatus, FileServer, Node, Workspace, cluster_errors,
 };
 use trainyard_store::{Goal, NewCluster, Snapshot, StoreError, Tx};
 use trainyard_wire::v2018_05_01 as wire;
+use trainyard_wire::{ApiVersion, Wish};
 use uuid::Uuid;
 
 use super::mounts::file_servers_of;
-use super::{
-    CallLinks, Outcome, WorkspacePath, absent_is_none, etag, list as list_reply, standing,
-    standing_workspace, workspace_of,
-};
+use super::place::{Place, free_in_other_regions, operation_names};
+use super::{CallLinks, Outcome, absent_is_none, etag, flat_list, standing, workspace_of};
 use crate::App;
 use crate::arm_error::{ApiError, Kind};
 use crate::http::{Call, Reply};
@@ -43,12 +42,10 @@ pub(super) fn vm_size<'a>(app: &'a App, name: &str) -> Result<&'a VmSize, ApiErr
     })
 }
 
-fn find(s: &Snapshot<'_>, path: &WorkspacePath, name: &Name) -> Result<(Workspace, Cluster), ApiError> {
-    let workspace = workspace_of(s, &path.group, &path.workspace)?;
-    let found = s
-        .cluster(workspace.meta.uid, name)?
-        .ok_or_else(|| ApiError::not_found(Kind::Cluster, name))?;
-    Ok((workspace, found))
+fn find(s: &Snapshot<'_>, place: &Place, name: &Name) -> Result<Cluster, ApiError> {
+    place.find(s, (Kind::Cluster, name), |workspace| {
+        Ok(s.cluster(workspace.meta.uid, name)?)
+    })
 }
 
 /// A cluster as shown: with its nodes counted and their errors.
@@ -64,47 +61,56 @@ fn view(s: &Snapshot<'_>, mut cluster: Cluster) -> Result<(Cluster, Vec<BatchAiE
     Ok((cluster, errors))
 }
 
-fn reply((cluster, errors): &(Cluster, Vec<BatchAiError>)) -> Reply {
-    Reply::resource(&cluster.meta, wire::cluster(cluster, errors))
+fn reply(version: ApiVersion, (cluster, errors): &(Cluster, Vec<BatchAiError>)) -> Reply {
+    Reply::resource(&cluster.meta, version.cluster(cluster, errors))
 }
 
 /// Clusters_Get.
 pub fn get(app: &App, call: &Call) -> Result<Reply, ApiError> {
-    let (path, name) = (call.workspace_path()?, call.name("clusterName")?);
-    Ok(reply(&app.read(|s| Ok(view(s, find(s, &path, &name)?.1)?))?))
+    let (place, name) = (call.place()?, call.name("clusterName")?);
+    Ok(reply(
+        call.version,
+        &app.read(|s| Ok(view(s, find(s, &place, &name)?)?))?,
+    ))
 }
 
-/// Clusters_ListByWorkspace.
+/// Clusters_ListByWorkspace, Clusters_ListByResourceGroup and Clusters_List.
 pub fn list(app: &App, call: &Call) -> Result<Reply, ApiError> {
-    let (path, page) = (call.workspace_path()?, call.page()?);
+    let page = call.page()?;
     let found = app.read(|s| {
-        let workspace = workspace_of(s, &path.group, &path.workspace)?;
-        let found = s.clusters(workspace.meta.uid, page)?;
+        let list = |workspace: &Workspace| Ok(s.clusters(workspace.meta.uid, page)?);
+        let found = call.list_in_workspaces(s, page, list, |cluster| cluster.meta.uid)?;
         Ok(found
             .into_iter()
             .map(|c| view(s, c))
             .collect::<Result<Vec<_>, _>>()?)
     })?;
     let (found, next) = call.cut(found, |(c, _)| c.meta.uid)?;
-    Ok(list_reply(
-        found.iter().map(|(c, errors)| wire::cluster(c, errors)).collect(),
-        next,
-    ))
+    let written = found
+        .iter()
+        .map(|(c, errors)| call.version.cluster(c, errors))
+        .collect();
+    flat_list(call, written, next)
 }
 
 /// Clusters_Create: the record stands at its commit; nodes come afterwards (behaviour.md section 2).
 pub async fn create(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
-    let (path, name) = (call.workspace_path()?, call.name("clusterName")?);
-    let wish = wire::cluster_create(&call.body)?;
+    let (place, name) = (call.place()?, call.name("clusterName")?);
+    let Wish {
+        spec: mut wish,
+        region,
+    } = call.version.cluster_create(&call.body)?;
     vm_size(app, &wish.vm_size)?;
+    let version = call.version;
     let (now, random, quotas) = (app.now(), app.ports.random.uuid(), app.settings.quotas.clone());
     let made = app.write(move |tx| {
-        let workspace = standing_workspace(tx, &path.group, &path.workspace)?;
+        let workspace = place.standing(tx, &call, region.as_ref(), now)?;
         let found = tx.cluster(workspace.meta.uid, &name)?;
         call.preconditions()
             .check(etag(found.as_ref().map(|c| &c.meta)).as_deref())?;
         if let Some(found) = found {
             standing(Kind::Cluster, &found.meta.name, found.meta.provisioning)?;
+            let wish = version.cluster_beside(wish.with_ids_of(&found.spec), &found.spec);
             if tx.cluster_secrets(&found)? != wish {
                 return Err(ApiError::AlreadyExists {
                     kind: Kind::Cluster,
@@ -113,11 +119,14 @@ pub async fn create(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
             }
             return Ok(view(tx, found)?);
         }
+        free_in_other_regions(tx, &workspace, (Kind::Cluster, &name), |other| {
+            Ok(tx.cluster(other.meta.uid, &name)?.is_some())
+        })?;
         check_quota(tx, &workspace, &quotas)?;
-        let servers = file_servers_of(tx, &call, volumes(&wish), VOLUMES)?;
+        let servers = file_servers_of(tx, &call, volumes(&mut wish), VOLUMES)?;
         let status = ClusterStatus {
             subnet: servers.first().and_then(FileServer::subnet).cloned(),
-            ..first_status(&workspace, &name, &wish, random, now)
+            ..first_status(&wish, setup_folder(version, &workspace, &name, random), now)
         };
         let new = NewCluster {
             workspace: &workspace,
@@ -131,11 +140,11 @@ pub async fn create(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
         tx.insert_event(&call.event(now, id_of(&made), None))?;
         Ok(view(tx, made)?)
     });
-    Ok(reply(&made.await?))
+    Ok(reply(version, &made.await?))
 }
 
-fn volumes(wish: &ClusterSpec) -> Option<&MountVolumes> {
-    wish.node_setup.as_ref()?.mount_volumes.as_ref()
+fn volumes(wish: &mut ClusterSpec) -> Option<&mut MountVolumes> {
+    wish.node_setup.as_mut()?.mount_volumes.as_mut()
 }
 
 fn check_quota(tx: &Tx<'_>, workspace: &Workspace, quotas: &Quotas) -> Result<(), ApiError> {
@@ -149,15 +158,8 @@ fn check_quota(tx: &Tx<'_>, workspace: &Workspace, quotas: &Quotas) -> Result<()
     Ok(())
 }
 
-fn first_status(
-    workspace: &Workspace,
-    name: &Name,
-    wish: &ClusterSpec,
-    random: Uuid,
-    now: jiff::Timestamp,
-) -> ClusterStatus {
+fn first_status(wish: &ClusterSpec, std_out_err_path_suffix: String, now: jiff::Timestamp) -> ClusterStatus {
     let wanted_nodes = wish.scale.initial();
-    let scope = &workspace.scope;
     ClusterStatus {
         allocation: if wanted_nodes > 0 {
             Allocation::Resizing
@@ -167,48 +169,58 @@ fn first_status(
         allocation_since: now,
         wanted_nodes,
         shortage: None,
-        std_out_err_path_suffix: format!(
-            "{}/{}/workspaces/{}/clusters/{name}/{random}",
-            scope.subscription,
-            scope.group.key(),
-            workspace.meta.name
-        ),
+        std_out_err_path_suffix,
         last_node_number: 0,
         subnet: None,
     }
 }
 
-/// Clusters_Update: the scale, replaced whole. Nodes follow later.
+/// `stdOutErrPathSuffix` of the setup task.
+fn setup_folder(version: ApiVersion, workspace: &Workspace, name: &Name, random: Uuid) -> String {
+    let scope = &workspace.scope;
+    let group = format!("{}/{}", scope.subscription, scope.group.key());
+    if version.is_flat() {
+        return format!("{group}/clusters/{name}/{random}");
+    }
+    format!(
+        "{group}/workspaces/{}/clusters/{name}/{random}",
+        workspace.meta.name
+    )
+}
+
+/// Clusters_Update: the scale, replaced whole, and in the flat api-versions the tags. Nodes follow later.
 pub async fn update(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
-    let (path, name) = (call.workspace_path()?, call.name("clusterName")?);
-    let scale: Option<Scale> = wire::cluster_update(&call.body)?;
-    let now = app.now();
+    let (place, name) = (call.place()?, call.name("clusterName")?);
+    let update = call.version.cluster_update(&call.body)?;
+    let (now, version) = (app.now(), call.version);
     let changed = app.write(move |tx| {
-        let (_, mut found) = find(tx, &path, &name)?;
+        let mut found = find(tx, &place, &name)?;
         call.preconditions().check(Some(&found.meta.etag()))?;
         standing(Kind::Cluster, &found.meta.name, found.meta.provisioning)?;
-        if let Some(scale) = scale
-            && scale != found.spec.scale
-        {
-            tx.set_cluster_scale(&mut found, scale, now)?;
+        let mut spec = found.spec.clone();
+        spec.scale = update.scale.unwrap_or(spec.scale);
+        spec.flat.tags = update.tags.unwrap_or(spec.flat.tags);
+        if spec != found.spec {
+            tx.set_cluster_spec(&mut found, spec, now)?;
             tx.insert_event(&call.event(now, id_of(&found), None))?;
         }
         Ok(view(tx, found)?)
     });
-    Ok(reply(&changed.await?))
+    Ok(reply(version, &changed.await?))
 }
 
 /// Clusters_Delete: ends its queued and running jobs as `JobTerminated`.
 pub async fn delete(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
-    let (path, name) = (call.workspace_path()?, call.name("clusterName")?);
+    let (place, name) = (call.place()?, call.name("clusterName")?);
     let (now, id, links) = (app.now(), app.ports.random.uuid(), CallLinks::of(&call));
     let outcome = app.write(move |tx| {
-        let found = absent_is_none(find(tx, &path, &name))?;
+        let found = absent_is_none(find(tx, &place, &name))?;
         call.preconditions()
-            .check(etag(found.as_ref().map(|(_, c)| &c.meta)).as_deref())?;
-        let Some((workspace, found)) = found else {
+            .check(etag(found.as_ref().map(|c| &c.meta)).as_deref())?;
+        let Some(found) = found else {
             return Ok(Outcome::Absent);
         };
+        let workspace = workspace_of(tx, &found.scope, &found.workspace)?;
         let uid = found.meta.uid;
         tx.insert_event(&call.event(now, id_of(&found), None))?;
         if tx.nodes_of(uid)?.is_empty() && !tx.cluster_has_open_jobs(uid)? {
@@ -217,9 +229,10 @@ pub async fn delete(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
             return Ok(Outcome::Done);
         }
         tx.begin_cluster_deletion(uid, now)?;
+        let names = [&found.workspace, &found.meta.name];
         let subject = lro::Subject {
             scope: &found.scope,
-            names: &[&found.workspace, &found.meta.name],
+            names: operation_names(call.version, &names),
             region: &workspace.region,
             uid,
         };
@@ -230,8 +243,8 @@ pub async fn delete(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
 
 /// Clusters_ListRemoteLoginInformation: every allocated node with its own address.
 pub fn remote_login(app: &App, call: &Call) -> Result<Reply, ApiError> {
-    let (path, name) = (call.workspace_path()?, call.name("clusterName")?);
-    let nodes: Vec<Node> = app.read(|s| Ok(s.nodes_of(find(s, &path, &name)?.1.meta.uid)?))?;
+    let (place, name) = (call.place()?, call.name("clusterName")?);
+    let nodes: Vec<Node> = app.read(|s| Ok(s.nodes_of(find(s, &place, &name)?.meta.uid)?))?;
     Ok(logins(nodes.into_iter().map(|n| (n.name, n.address))))
 }
 

@@ -6,19 +6,17 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tracing::info;
 use trainyard_domain::ids::Uid;
-use trainyard_domain::name::Name;
+use trainyard_domain::name::{Name, Region};
 use trainyard_domain::resource_id::{ResourceId, file_server_id, workspace_id};
 use trainyard_domain::spec::FileServerSpec;
 use trainyard_domain::state::{BatchAiError, FileServer, MountSettings, Provisioning, Workspace};
 use trainyard_storage::FolderName;
 use trainyard_store::{NewFileServer, Operation, Snapshot, Tx};
-use trainyard_wire::v2018_05_01 as wire;
+use trainyard_wire::{ApiVersion, Wish as Asked};
 use uuid::Uuid;
 
-use super::{
-    CallLinks, Outcome, WorkspacePath, absent_is_none, etag, list as list_reply, standing_workspace,
-    workspace_of,
-};
+use super::place::{Place, free_in_other_regions, operation_names};
+use super::{CallLinks, Outcome, absent_is_none, etag, flat_list};
 use crate::App;
 use crate::access::Caller;
 use crate::arm_error::{ApiError, Kind};
@@ -43,31 +41,35 @@ fn mount_settings() -> MountSettings {
     }
 }
 
-fn reply(server: &FileServer) -> Reply {
-    Reply::resource(&server.meta, wire::file_server(server))
+fn reply(version: ApiVersion, server: &FileServer) -> Reply {
+    Reply::resource(&server.meta, version.file_server(server))
 }
 
-fn find(s: &Snapshot<'_>, path: &WorkspacePath, name: &Name) -> Result<FileServer, ApiError> {
-    let workspace = workspace_of(s, &path.group, &path.workspace)?;
-    s.file_server(workspace.meta.uid, name)?
-        .ok_or_else(|| ApiError::not_found(Kind::FileServer, name))
+fn find(s: &Snapshot<'_>, place: &Place, name: &Name) -> Result<FileServer, ApiError> {
+    place.find(s, (Kind::FileServer, name), |workspace| {
+        Ok(s.file_server(workspace.meta.uid, name)?)
+    })
 }
 
 /// FileServers_Get.
 pub fn get(app: &App, call: &Call) -> Result<Reply, ApiError> {
-    let (path, name) = (call.workspace_path()?, call.name("fileServerName")?);
-    Ok(reply(&app.read(|s| find(s, &path, &name))?))
+    let (place, name) = (call.place()?, call.name("fileServerName")?);
+    Ok(reply(call.version, &app.read(|s| find(s, &place, &name))?))
 }
 
-/// FileServers_ListByWorkspace.
+/// FileServers_ListByWorkspace, FileServers_ListByResourceGroup and FileServers_List.
 pub fn list(app: &App, call: &Call) -> Result<Reply, ApiError> {
-    let (path, page) = (call.workspace_path()?, call.page()?);
+    let page = call.page()?;
     let found = app.read(|s| {
-        let workspace = workspace_of(s, &path.group, &path.workspace)?;
-        Ok(s.file_servers(workspace.meta.uid, page)?)
+        let list = |workspace: &Workspace| Ok(s.file_servers(workspace.meta.uid, page)?);
+        call.list_in_workspaces(s, page, list, |server| server.meta.uid)
     })?;
     let (found, next) = call.cut(found, |f| f.meta.uid)?;
-    Ok(list_reply(found.iter().map(wire::file_server).collect(), next))
+    let written = found
+        .iter()
+        .map(|server| call.version.file_server(server))
+        .collect();
+    flat_list(call, written, next)
 }
 
 /// What came of a PUT.
@@ -82,7 +84,9 @@ enum Put {
 
 /// What a PUT needs inside its transaction.
 struct Wish {
-    path: WorkspacePath,
+    place: Place,
+    /// The region that a flat body names.
+    region: Option<Region>,
     name: Name,
     spec: FileServerSpec,
     /// Whether its disks can be had.
@@ -98,18 +102,19 @@ struct Wish {
 /// FileServers_Create. Disks that the VM size cannot have are not refused: the record is made, and its
 /// operation has failed (behaviour.md section 3).
 pub async fn create(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
-    let (path, name) = (call.workspace_path()?, call.name("fileServerName")?);
-    let spec = wire::file_server_create(&call.body)?;
+    let (place, name) = (call.place()?, call.name("fileServerName")?);
+    let Asked { spec, region } = call.version.file_server_create(&call.body)?;
     let premium = super::clusters::vm_size(app, &spec.vm_size)?.premium_storage;
     spec.check_caching(premium)
         .map_err(|invalid| invalid.within("properties"))?;
     let possible = spec.has_possible_disks(premium);
     let (now, id, operation) = (app.now(), app.ports.random.uuid(), app.ports.random.uuid());
-    let known = app.read(|s| absent_is_none(find(s, &path, &name)))?.is_some();
+    let known = app.read(|s| absent_is_none(find(s, &place, &name)))?.is_some();
     let folder = (possible && !known).then(|| make_folder(app, id)).transpose()?;
-    let links = CallLinks::of(&call);
+    let (links, version) = (CallLinks::of(&call), call.version);
     let wish = Wish {
-        path,
+        place,
+        region,
         name,
         spec,
         possible,
@@ -128,7 +133,7 @@ pub async fn create(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
         }
     }
     Ok(match put? {
-        Put::Found(server) | Put::Made(server) => reply(&server),
+        Put::Found(server) | Put::Made(server) => reply(version, &server),
         Put::Failed(operation) => links.accepted(&operation),
     })
 }
@@ -145,19 +150,23 @@ fn make_folder(app: &App, id: Uuid) -> Result<FolderName, ApiError> {
 
 fn put(tx: &Tx<'_>, call: &Call, wish: &Wish, now: Timestamp) -> Result<Put, ApiError> {
     let name = &wish.name;
-    let workspace = standing_workspace(tx, &wish.path.group, &wish.path.workspace)?;
+    let workspace = wish.place.standing(tx, call, wish.region.as_ref(), now)?;
     let found = tx.file_server(workspace.meta.uid, name)?;
     call.preconditions()
         .check(etag(found.as_ref().map(|f| &f.meta)).as_deref())?;
     if let Some(found) = found {
-        if tx.file_server_secrets(&found)? != wish.spec {
+        let spec = call.version.file_server_beside(wish.spec.clone(), &found.spec);
+        if tx.file_server_secrets(&found)? != spec {
             return Err(ApiError::AlreadyExists {
                 kind: Kind::FileServer,
                 name: name.to_string(),
             });
         }
-        return outcome(tx, &workspace, found, wish, now, Put::Found);
+        return outcome(tx, call, &workspace, found, wish, now, Put::Found);
     }
+    free_in_other_regions(tx, &workspace, (Kind::FileServer, name), |other| {
+        Ok(tx.file_server(other.meta.uid, name)?.is_some())
+    })?;
     if wish.possible && wish.folder.is_none() {
         // It was there a moment ago, when it was looked for.
         return Err(ApiError::BeingDeleted {
@@ -176,12 +185,13 @@ fn put(tx: &Tx<'_>, call: &Call, wish: &Wish, now: Timestamp) -> Result<Put, Api
     let made = tx.insert_file_server(new, now)?;
     let detail = folder.map_or_else(|| FAILED.to_owned(), |folder| format!("folder {folder}"));
     tx.insert_event(&call.event(now, id_of(&made), Some(detail)))?;
-    outcome(tx, &workspace, made, wish, now, Put::Made)
+    outcome(tx, call, &workspace, made, wish, now, Put::Made)
 }
 
 /// The file server itself where it stands, else a failed operation.
 fn outcome(
     tx: &Tx<'_>,
+    call: &Call,
     workspace: &Workspace,
     server: FileServer,
     wish: &Wish,
@@ -191,9 +201,10 @@ fn outcome(
     if server.meta.provisioning != Provisioning::Failed {
         return Ok(stands(server));
     }
+    let names = [&server.workspace, &server.meta.name];
     let subject = lro::Subject {
         scope: &server.scope,
-        names: &[&server.workspace, &server.meta.name],
+        names: operation_names(call.version, &names),
         region: &workspace.region,
         uid: server.meta.uid,
     };
@@ -209,10 +220,10 @@ fn outcome(
 
 /// FileServers_Delete: refused while a cluster, or a job that is not over, mounts it.
 pub async fn delete(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
-    let (path, name) = (call.workspace_path()?, call.name("fileServerName")?);
+    let (place, name) = (call.place()?, call.name("fileServerName")?);
     let (now, links) = (app.now(), CallLinks::of(&call));
     let outcome = app.write(move |tx| {
-        let found = absent_is_none(find(tx, &path, &name))?;
+        let found = absent_is_none(find(tx, &place, &name))?;
         call.preconditions()
             .check(etag(found.as_ref().map(|f| &f.meta)).as_deref())?;
         let Some(found) = found else {

@@ -17,7 +17,7 @@ use trainyard_storage::ranges::{self, RangeAnswer};
 use trainyard_storage::{
     AccountName, EntryKind, Kind as StorageKind, Page, Place, RelativePath, ShareName, StorageError,
 };
-use trainyard_wire::v2018_05_01 as wire;
+use trainyard_wire::{ApiVersion, v2018_05_01 as wire};
 
 use crate::App;
 use crate::arm_error::{ApiError, Kind};
@@ -28,7 +28,7 @@ const CHUNK: usize = 64 * 1024;
 
 /// Jobs_ListOutputFiles.
 pub fn list(app: &App, call: &Call) -> Result<Reply, ApiError> {
-    let (path, name) = (call.experiment_path()?, call.name("jobName")?);
+    let (place, name) = (call.job_place()?, call.name("jobName")?);
     let (least, most, usual) = limits::LINK_MINUTES;
     let minutes = call
         .query
@@ -40,11 +40,12 @@ pub fn list(app: &App, call: &Call) -> Result<Reply, ApiError> {
         .get("outputdirectoryid")
         .filter(|id| !id.is_empty())
         .ok_or_else(|| ApiError::invalid("outputdirectoryid", "Name the output directory, or stdouterr."))?;
-    let job = app.read(|s| super::jobs::find(s, &path, &name))?;
+    let job = app.read(|s| super::jobs::find(s, &place, &name))?;
     let place = place_of(&job, id)?;
     let directory = call
         .query
         .get("directory")
+        .filter(|_| call.version != ApiVersion::V2017_09_01Preview)
         .filter(|d| !d.is_empty())
         .unwrap_or(".");
     let after = call.skip_token().map(page_token).transpose()?;
@@ -83,7 +84,7 @@ pub fn list(app: &App, call: &Call) -> Result<Reply, ApiError> {
     let next = listing
         .next
         .map(|name| call.next_link(&URL_SAFE_NO_PAD.encode(name)));
-    Ok(Reply::ok(wire::files(&entries, next.as_deref())))
+    Ok(Reply::ok(call.version.files(&entries, next.as_deref())))
 }
 
 fn page_token(text: &str) -> Result<String, ApiError> {

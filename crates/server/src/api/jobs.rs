@@ -5,19 +5,22 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use trainyard_domain::ids::Uid;
 use trainyard_domain::launch;
+use trainyard_domain::migrated;
 use trainyard_domain::name::Name;
-use trainyard_domain::resource_id::{ClusterPath, ResourceId, cluster_id, job_id};
+use trainyard_domain::resource_id::{ResourceId, cluster_id, job_id};
 use trainyard_domain::spec::{JobSpec, Toolkit};
-use trainyard_domain::state::{Cluster, Experiment, Job, JobEvent, JobStatus, Provisioning};
+use trainyard_domain::state::{
+    Cluster, Experiment, Job, JobEvent, JobStatus, OutputLayout, Provisioning, Workspace,
+};
 use trainyard_sched::Reason;
 use trainyard_store::{Goal, NewJob, Snapshot, Tx};
-use trainyard_wire::ApiVersion;
+use trainyard_wire::{ApiVersion, Wish};
 use uuid::Uuid;
 
 use super::mounts::file_servers_of;
+use super::place::{JobPlace, Place, free_in_other_regions, operation_names};
 use super::{
-    CallLinks, ExperimentPath, Outcome, absent_is_none, etag, experiment_of, group_of, list as list_reply,
-    standing, standing_workspace, workspace_of,
+    CallLinks, Outcome, absent_is_none, etag, flat_list, standing, standing_workspace, workspace_of,
 };
 use crate::App;
 use crate::arm_error::{ApiError, Kind};
@@ -31,61 +34,60 @@ fn reply(version: ApiVersion, job: &Job) -> Reply {
     Reply::resource(&job.meta, version.job(job))
 }
 
-pub(super) fn find(s: &Snapshot<'_>, path: &ExperimentPath, name: &Name) -> Result<Job, ApiError> {
-    let experiment = experiment_of(s, path)?;
-    s.job(experiment.meta.uid, name)?
-        .ok_or_else(|| ApiError::not_found(Kind::Job, name))
+pub(super) fn find(s: &Snapshot<'_>, place: &JobPlace, name: &Name) -> Result<Job, ApiError> {
+    place.find(s, name, |experiment| Ok(s.job(experiment.meta.uid, name)?))
 }
 
 /// Jobs_Get.
 pub fn get(app: &App, call: &Call) -> Result<Reply, ApiError> {
-    let (path, name) = (call.experiment_path()?, call.name("jobName")?);
-    Ok(reply(call.version, &app.read(|s| find(s, &path, &name))?))
+    let (place, name) = (call.job_place()?, call.name("jobName")?);
+    Ok(reply(call.version, &app.read(|s| find(s, &place, &name))?))
 }
 
-/// Jobs_ListByExperiment.
+/// Jobs_ListByExperiment, Jobs_ListByResourceGroup and Jobs_List.
 pub fn list(app: &App, call: &Call) -> Result<Reply, ApiError> {
-    let (path, page) = (call.experiment_path()?, call.page()?);
-    let found = app.read(|s| Ok(s.jobs(experiment_of(s, &path)?.meta.uid, page)?))?;
+    let page = call.page()?;
+    let found = app.read(|s| {
+        let list = |experiment: &Experiment| Ok(s.jobs(experiment.meta.uid, page)?);
+        call.list_in_experiments(s, page, list, |job| job.meta.uid)
+    })?;
     let (found, next) = call.cut(found, |j| j.meta.uid)?;
-    Ok(list_reply(
-        found.iter().map(|job| call.version.job(job)).collect(),
-        next,
-    ))
+    let written = found.iter().map(|job| call.version.job(job)).collect();
+    flat_list(call, written, next)
 }
 
 /// Jobs_Create: the job stands in the line at its commit.
 pub async fn create(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
-    let (path, name) = (call.experiment_path()?, call.name("jobName")?);
-    let wish = call.version.job_create(&call.body)?;
+    let (place, name) = (call.job_place()?, call.name("jobName")?);
+    let Wish { spec: wish, region } = call.version.job_create(&call.body)?;
     let (now, random, version) = (app.now(), app.ports.random.uuid(), call.version);
     let shared = Arc::clone(app);
     let made = app.write(move |tx| {
-        standing_workspace(tx, &path.group, &path.workspace)?;
-        let experiment = experiment_of(tx, &path)?;
-        standing(
-            Kind::Experiment,
-            &experiment.meta.name,
-            experiment.meta.provisioning,
-        )?;
+        let (workspace, experiment) = place.standing(tx, &call, region.as_ref(), now)?;
         let found = tx.job(experiment.meta.uid, &name)?;
         call.preconditions()
             .check(etag(found.as_ref().map(|j| &j.meta)).as_deref())?;
         if let Some(found) = found {
-            return same_job(tx, found, wish);
+            return same_job(tx, version, found, wish);
         }
-        let (cluster, wish) = cluster_of(tx, &call, wish)?;
+        if migrated::is_experiment(&experiment.meta.name) {
+            free_in_other_regions(tx, &workspace, (Kind::Job, &name), |other| {
+                flat_job(tx, other, &name)
+            })?;
+        }
+        let (cluster, mut wish) = cluster_of(tx, &call, wish)?;
         check_workers(&shared.settings, &cluster, &wish)?;
-        let servers = file_servers_of(tx, &call, wish.mount_volumes.as_ref(), VOLUMES)?;
-        let segment = output_segment(&experiment, &name, random);
+        let servers = file_servers_of(tx, &call, wish.mount_volumes.as_mut(), VOLUMES)?;
+        let (segment, layout) = output_folder(version, &experiment, &name, random);
         let mounts = cluster
             .spec
             .node_setup
             .as_ref()
             .and_then(|setup| setup.mount_volumes.as_ref());
-        let outputs = launch::outputs(&wish, mounts, &segment);
+        let outputs = launch::outputs(&wish, mounts, &segment, layout);
         let status = JobStatus {
             waiting: Some(first_reason(&cluster, &wish)),
+            layout,
             ..JobStatus::new(segment, outputs, now)
         };
         let new = NewJob {
@@ -120,13 +122,10 @@ fn first_reason(cluster: &Cluster, wish: &JobSpec) -> String {
 }
 
 /// A PUT of an existing job: the same wish changes nothing, another one is a conflict. The cluster may be
-/// gone by now, so its id is compared as a path.
-fn same_job(tx: &Tx<'_>, found: Job, wish: JobSpec) -> Result<Job, ApiError> {
+/// gone by now, so its id is compared as it is written.
+fn same_job(tx: &Tx<'_>, version: ApiVersion, found: Job, wish: JobSpec) -> Result<Job, ApiError> {
     standing(Kind::Job, &found.meta.name, found.meta.provisioning)?;
-    let wish = JobSpec {
-        cluster: canonical(&cluster_path(&wish.cluster)?)?,
-        ..wish
-    };
+    let wish = version.job_beside(wish.with_ids_of(&found.spec), &found.spec);
     if tx.job_secrets(&found)? != wish {
         return Err(ApiError::AlreadyExists {
             kind: Kind::Job,
@@ -136,16 +135,13 @@ fn same_job(tx: &Tx<'_>, found: Job, wish: JobSpec) -> Result<Job, ApiError> {
     Ok(found)
 }
 
-fn cluster_path(id: &ResourceId) -> Result<ClusterPath, ApiError> {
-    id.cluster()
-        .ok_or_else(|| ApiError::invalid(CLUSTER_MEMBER, "This is not the id of a cluster."))
-}
-
-fn canonical(path: &ClusterPath) -> Result<ResourceId, ApiError> {
-    Ok(ResourceId::new(
-        &cluster_id(&path.scope, &path.workspace, &path.name),
-        CLUSTER_MEMBER,
-    )?)
+/// Whether a migrated workspace has a flat job of this name.
+fn flat_job(s: &Snapshot<'_>, workspace: &Workspace, name: &Name) -> Result<bool, ApiError> {
+    let experiment = s.experiment(workspace.meta.uid, &migrated::experiment())?;
+    let Some(experiment) = experiment else {
+        return Ok(false);
+    };
+    Ok(s.job(experiment.meta.uid, name)?.is_some())
 }
 
 /// The volumes of a job in its body.
@@ -156,31 +152,27 @@ const CLUSTER_MEMBER: &str = "properties.cluster.id";
 /// The cluster that a job names: of the same subscription, standing, and one that the caller may use. The
 /// wish comes back with the cluster's id as the cluster itself prints it.
 fn cluster_of(tx: &Tx<'_>, call: &Call, wish: JobSpec) -> Result<(Cluster, JobSpec), ApiError> {
-    let path = cluster_path(&wish.cluster)?;
+    let (place, name) = Place::of_cluster(&wish.cluster)
+        .ok_or_else(|| ApiError::invalid(CLUSTER_MEMBER, "This is not the id of a cluster."))?;
     let missing = || ApiError::NotFound {
         kind: Kind::Cluster,
-        name: path.name.to_string(),
+        name: name.to_string(),
         target: Some(CLUSTER_MEMBER.to_owned()),
     };
-    if path.scope.subscription.key() != call.subscription()?.key() {
+    if place.group().subscription.key() != call.subscription()?.key() {
         return Err(missing());
     }
-    let scope =
-        trainyard_domain::resource_id::workspace_id(&path.scope, &path.workspace).to_ascii_lowercase();
-    call.caller.check(Access::Write, &scope, call.operation.action)?;
-    let found = group_of(tx, &path.scope).and_then(|_| {
-        let workspace = standing_workspace(tx, &path.scope, &path.workspace)?;
-        tx.cluster(workspace.meta.uid, &path.name)?.ok_or_else(missing)
+    call.caller
+        .check(Access::Write, &place.scope(), call.operation.action)?;
+    let found = place.find(tx, (Kind::Cluster, &name), |workspace| {
+        Ok(tx.cluster(workspace.meta.uid, &name)?)
     });
     let cluster = absent_is_none(found)?.ok_or_else(missing)?;
+    standing_workspace(tx, &cluster.scope, &cluster.workspace)?;
     standing(Kind::Cluster, &cluster.meta.name, cluster.meta.provisioning)?;
-    let printed = ClusterPath {
-        scope: cluster.scope.clone(),
-        workspace: cluster.workspace.clone(),
-        name: cluster.meta.name.clone(),
-    };
+    let id = cluster_id(&cluster.scope, &cluster.workspace, &cluster.meta.name);
     let wish = JobSpec {
-        cluster: canonical(&printed)?,
+        cluster: ResourceId::new(&id, CLUSTER_MEMBER)?,
         ..wish
     };
     Ok((cluster, wish))
@@ -208,26 +200,38 @@ fn check_workers(settings: &Settings, cluster: &Cluster, wish: &JobSpec) -> Resu
     }
 }
 
-fn output_segment(experiment: &Experiment, job: &Name, random: Uuid) -> String {
+/// Where the files of a job go beneath its prefixes, and how they lie there (api.md section 5).
+fn output_folder(
+    version: ApiVersion,
+    experiment: &Experiment,
+    job: &Name,
+    random: Uuid,
+) -> (String, OutputLayout) {
     let Experiment {
         meta,
         scope,
         workspace,
     } = experiment;
-    format!(
-        "{}/{}/workspaces/{workspace}/experiments/{}/jobs/{job}/{random}",
-        scope.subscription,
-        scope.group.key(),
-        meta.name
-    )
+    let group = format!("{}/{}", scope.subscription, scope.group.key());
+    match version {
+        ApiVersion::V2017_09_01Preview => (format!("{group}/jobs/{job}"), OutputLayout::Preview),
+        ApiVersion::V2018_03_01 => (format!("{group}/jobs/{job}/{random}"), OutputLayout::Usual),
+        ApiVersion::V2018_05_01 | ApiVersion::V2026_12_01Preview => {
+            let experiment = format!("workspaces/{workspace}/experiments/{}", meta.name);
+            (
+                format!("{group}/{experiment}/jobs/{job}/{random}"),
+                OutputLayout::Usual,
+            )
+        }
+    }
 }
 
 /// Jobs_Terminate: 200 for what is over already, or is over at once.
 pub async fn terminate(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
-    let (path, name) = (call.experiment_path()?, call.name("jobName")?);
+    let (place, name) = (call.job_place()?, call.name("jobName")?);
     let (now, id, links) = (app.now(), app.ports.random.uuid(), CallLinks::of(&call));
     let outcome = app.write(move |tx| {
-        let mut job = find(tx, &path, &name)?;
+        let mut job = find(tx, &place, &name)?;
         call.preconditions().check(Some(&job.meta.etag()))?;
         if job.status.is_final() {
             return Ok(Outcome::Done);
@@ -237,17 +241,17 @@ pub async fn terminate(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
         if job.status.is_final() {
             return Ok(Outcome::Done);
         }
-        follow(tx, id, &path, &job, Goal::Ended, now)
+        follow(tx, id, call.version, &job, Goal::Ended, now)
     });
     Ok(app.outcome(&links, outcome.await?))
 }
 
 /// Jobs_Delete: a running job is stopped first.
 pub async fn delete(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
-    let (path, name) = (call.experiment_path()?, call.name("jobName")?);
+    let (place, name) = (call.job_place()?, call.name("jobName")?);
     let (now, id, links) = (app.now(), app.ports.random.uuid(), CallLinks::of(&call));
     let outcome = app.write(move |tx| {
-        let found = absent_is_none(find(tx, &path, &name))?;
+        let found = absent_is_none(find(tx, &place, &name))?;
         call.preconditions()
             .check(etag(found.as_ref().map(|j| &j.meta)).as_deref())?;
         let Some(mut job) = found else {
@@ -260,7 +264,7 @@ pub async fn delete(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
         if tx.job_by_uid(job.meta.uid)?.is_none() {
             return Ok(Outcome::Done);
         }
-        follow(tx, id, &path, &job, Goal::Deleted, now)
+        follow(tx, id, call.version, &job, Goal::Deleted, now)
     });
     Ok(app.outcome(&links, outcome.await?))
 }
@@ -269,15 +273,16 @@ pub async fn delete(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
 fn follow(
     tx: &Tx<'_>,
     id: Uuid,
-    path: &ExperimentPath,
+    version: ApiVersion,
     job: &Job,
     goal: Goal,
     now: Timestamp,
 ) -> Result<Outcome, ApiError> {
+    let names = [&job.workspace, &job.experiment, &job.meta.name];
     let subject = lro::Subject {
         scope: &job.scope,
-        names: &[&job.workspace, &job.experiment, &job.meta.name],
-        region: &workspace_of(tx, &path.group, &path.workspace)?.region,
+        names: operation_names(version, &names),
+        region: &workspace_of(tx, &job.scope, &job.workspace)?.region,
         uid: job.meta.uid,
     };
     Outcome::begun(lro::open(tx, id, goal, &subject, now)?)
@@ -285,8 +290,8 @@ fn follow(
 
 /// Jobs_ListRemoteLoginInformation: the nodes on which the job runs or ran last.
 pub fn remote_login(app: &App, call: &Call) -> Result<Reply, ApiError> {
-    let (path, name) = (call.experiment_path()?, call.name("jobName")?);
-    let job = app.read(|s| find(s, &path, &name))?;
+    let (place, name) = (call.job_place()?, call.name("jobName")?);
+    let job = app.read(|s| find(s, &place, &name))?;
     let nodes = job.status.placement.map(|p| p.nodes).unwrap_or_default();
     Ok(super::clusters::logins(
         nodes.into_iter().map(|n| (n.name, n.address)),

@@ -9,6 +9,8 @@ pub mod jobs;
 mod mounts;
 pub mod nodes;
 pub mod operations;
+mod place;
+mod query;
 pub mod server;
 pub mod subscriptions;
 pub mod tokens;
@@ -26,6 +28,7 @@ use trainyard_store::{Operation, Snapshot, Tx};
 use trainyard_wire::ApiVersion;
 use trainyard_wire::envelope::OperationUrls;
 
+use self::query::{Filter, Select};
 use crate::App;
 use crate::arm_error::{ApiError, Kind};
 use crate::http::{Call, Reply};
@@ -190,11 +193,28 @@ fn list(values: Vec<Value>, next: Option<String>) -> Reply {
     Reply::ok(trainyard_wire::v2018_05_01::list(values, next.as_deref()))
 }
 
+/// As [`list`], with what the flat api-versions may ask of one: `$filter` and `$select`. A page is filtered after it was
+/// cut, so one that has few entries, or none, may have a next one.
+fn flat_list(call: &Call, mut values: Vec<Value>, next: Option<String>) -> Result<Reply, ApiError> {
+    if call.version.is_flat() {
+        let asked = |name| call.query.get(name).filter(|text| !text.is_empty());
+        if let Some(filter) = asked("$filter").map(Filter::parse).transpose()? {
+            values.retain(|value| filter.fits(value));
+        }
+        if let Some(select) = asked("$select").map(Select::parse).transpose()?.flatten() {
+            values = values.iter().map(|value| select.of(value)).collect();
+        }
+    }
+    Ok(list(values, next))
+}
+
 /// Looks something up on the way to a deletion: what, or whose parent, is not there is deleted already.
 fn absent_is_none<T>(found: Result<T, ApiError>) -> Result<Option<T>, ApiError> {
     match found {
         Ok(found) => Ok(Some(found)),
-        Err(ApiError::NotFound { .. } | ApiError::NoGroup { .. }) => Ok(None),
+        Err(ApiError::NotFound { .. } | ApiError::NoFlatResource { .. } | ApiError::NoGroup { .. }) => {
+            Ok(None)
+        }
         Err(other) => Err(other),
     }
 }

@@ -1,27 +1,39 @@
 //! The file servers that a cluster or a job mounts.
 
-use trainyard_domain::name::Name;
-use trainyard_domain::resource_id::workspace_id;
+use trainyard_domain::resource_id::{ResourceId, file_server_id};
 use trainyard_domain::spec::{FileServerReference, MountVolumes};
 use trainyard_domain::state::{FileServer, Provisioning};
 use trainyard_store::Tx;
 
+use super::place::Place;
 use super::{absent_is_none, standing_workspace};
 use crate::arm_error::{ApiError, Kind};
 use crate::http::Call;
 use crate::ops::Access;
 
 /// The file servers of `fileServers`, in its order: each of the same subscription, standing, and one that the
-/// caller may use. `at` is the path of the volumes in the body.
+/// caller may use. `at` is the path of the volumes in the body. Flat ids become those of 2018-05-01.
 pub(super) fn file_servers_of(
     tx: &Tx<'_>,
     call: &Call,
-    volumes: Option<&MountVolumes>,
+    volumes: Option<&mut MountVolumes>,
     at: &str,
 ) -> Result<Vec<FileServer>, ApiError> {
-    let entries = volumes.map_or(&[][..], |volumes| &volumes.file_servers);
-    let find = |(i, entry)| file_server_of(tx, call, entry, &format!("{at}.fileServers[{i}].fileServer.id"));
-    entries.iter().enumerate().map(find).collect()
+    let mut servers = Vec::new();
+    for (i, entry) in volumes
+        .into_iter()
+        .flat_map(|volumes| &mut volumes.file_servers)
+        .enumerate()
+    {
+        let at = format!("{at}.fileServers[{i}].fileServer.id");
+        let server = file_server_of(tx, call, entry, &at)?;
+        if entry.file_server.flat_file_server().is_some() {
+            let id = file_server_id(&server.scope, &server.workspace, &server.meta.name);
+            entry.file_server = ResourceId::new(&id, &at)?;
+        }
+        servers.push(server);
+    }
+    Ok(servers)
 }
 
 fn file_server_of(
@@ -30,31 +42,29 @@ fn file_server_of(
     entry: &FileServerReference,
     at: &str,
 ) -> Result<FileServer, ApiError> {
-    let path = entry
-        .file_server
-        .file_server()
+    let (place, name) = Place::of_file_server(&entry.file_server)
         .ok_or_else(|| ApiError::invalid(at, "This is not the id of a file server."))?;
-    let missing = |name: &Name| ApiError::NotFound {
+    let missing = || ApiError::NotFound {
         kind: Kind::FileServer,
         name: name.to_string(),
         target: Some(at.to_owned()),
     };
-    if path.scope.subscription.key() != call.subscription()?.key() {
-        return Err(missing(&path.name));
+    if place.group().subscription.key() != call.subscription()?.key() {
+        return Err(missing());
     }
-    let scope = workspace_id(&path.scope, &path.workspace).to_ascii_lowercase();
-    call.caller.check(Access::Write, &scope, call.operation.action)?;
-    let found = standing_workspace(tx, &path.scope, &path.workspace)
-        .and_then(|workspace| Ok(tx.file_server(workspace.meta.uid, &path.name)?));
-    let found = absent_is_none(found)?
-        .flatten()
-        .ok_or_else(|| missing(&path.name))?;
+    call.caller
+        .check(Access::Write, &place.scope(), call.operation.action)?;
+    let found = place.find(tx, (Kind::FileServer, &name), |workspace| {
+        Ok(tx.file_server(workspace.meta.uid, &name)?)
+    });
+    let found = absent_is_none(found)?.ok_or_else(missing)?;
+    standing_workspace(tx, &found.scope, &found.workspace)?;
     match found.meta.provisioning {
         Provisioning::Succeeded => Ok(found),
         Provisioning::Failed => Err(ApiError::FileServerFailed {
             name: found.meta.name.to_string(),
             target: at.to_owned(),
         }),
-        Provisioning::Deleting => Err(missing(&path.name)),
+        Provisioning::Deleting => Err(missing()),
     }
 }

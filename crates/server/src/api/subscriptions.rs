@@ -11,12 +11,15 @@ use crate::http::{Call, Reply};
 /// What subscriptions are called; their ids tell them apart.
 const DISPLAY_NAME: &str = "Trainyard";
 /// The types of Microsoft.BatchAI.
-const TYPES: [&str; 5] = [
+const TYPES: [&str; 8] = [
     "workspaces",
     "workspaces/clusters",
     "workspaces/fileservers",
     "workspaces/experiments",
     "workspaces/experiments/jobs",
+    "clusters",
+    "fileservers",
+    "jobs",
 ];
 
 /// Subscriptions_List: those of the configuration.
@@ -39,10 +42,15 @@ pub fn get(call: &Call) -> Result<Reply, ApiError> {
 
 /// Providers_Get, Providers_Register and Providers_Unregister: the provider is always registered.
 pub fn provider(call: &Call) -> Result<Reply, ApiError> {
+    let (flat, nested): (Vec<_>, Vec<_>) = ApiVersion::ALL.into_iter().partition(|version| version.is_flat());
     let types = TYPES.map(|name| ResourceType {
         name,
         locations: &[],
-        api_versions: &ApiVersion::ALL,
+        api_versions: if name.starts_with("workspaces") {
+            &nested
+        } else {
+            &flat
+        },
     });
     Ok(Reply::ok(resources::provider(&call.subscription()?, &types)))
 }

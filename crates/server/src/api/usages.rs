@@ -12,13 +12,21 @@ use crate::settings::Settings;
 /// What a quota without a limit shows.
 const NO_LIMIT: u32 = i32::MAX as u32;
 
-/// Usages_List.
+/// Families that came after 2018-03-01.
+const LATER_FAMILIES: [&str; 3] = ["NCv2", "NCv3", "ND"];
+
+/// Usages_List. 2018-03-01 knows fewer families, and a last row for the limit on jobs that 2018-05-01 took away.
 pub fn list(app: &App, call: &Call) -> Result<Reply, ApiError> {
     let (subscription, region) = (call.subscription()?, call.region()?);
-    let (clusters, nodes) = app.read(|s| {
+    let is_flat = call.version.is_flat();
+    let (clusters, nodes, jobs) = app.read(|s| {
+        let jobs = is_flat
+            .then(|| s.count_active_jobs(&subscription, &region))
+            .transpose()?;
         Ok((
             s.count_clusters(&subscription, &region)?,
             s.nodes_in_use(&subscription, &region)?,
+            jobs,
         ))
     })?;
     let settings = &app.settings;
@@ -30,6 +38,15 @@ pub fn list(app: &App, call: &Call) -> Result<Reply, ApiError> {
     )];
     for priority in [VmPriority::Dedicated, VmPriority::LowPriority] {
         rows.extend(cores(settings, &nodes, priority));
+    }
+    if let Some(jobs) = jobs {
+        let later = |name: &str| {
+            LATER_FAMILIES
+                .iter()
+                .any(|family| name.contains(&format!(" {family} Family ")))
+        };
+        rows.retain(|row| !later(&row.name));
+        rows.push(row("ActiveJobs", "ActiveJobs", jobs, None));
     }
     Ok(Reply::ok(wire::usages(&rows)))
 }

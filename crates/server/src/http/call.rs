@@ -112,16 +112,18 @@ impl Call {
         })
     }
 
-    /// A name of the path. The api-versions since 2018-05-01 take no dots, though the domain does (api.md section 1).
+    /// A name of the path. The api-versions since 2018-05-01 take no dots, the older ones do (api.md section 1).
     pub fn name(&self, parameter: &str) -> Result<Name, ApiError> {
         let text = self.parameters.get(parameter);
         let name = Name::new(text, parameter)?;
-        if text.contains('.') {
+        if text.contains('.') && !self.version.is_flat() {
             return Err(ApiError::invalid(
                 parameter,
                 format!(
-                    "The name '{text}' is not valid. Use 1 to {} letters, digits, '-' and '_'.",
-                    limits::NAME_LENGTH
+                    "The name '{text}' is not valid. Use 1 to {} letters, digits, '-' and '_'. A resource of an older \
+                     api-version whose name has a dot is reached with api-version={}.",
+                    limits::NAME_LENGTH,
+                    ApiVersion::V2018_03_01
                 ),
             ));
         }

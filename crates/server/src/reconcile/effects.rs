@@ -116,6 +116,7 @@ impl Pump {
             experiment: &job.experiment,
             job: &job.meta.name,
             output_segment: &job.status.output_segment,
+            layout: job.status.layout,
             nodes: &placement.nodes,
             port: placement.port,
             task_ports: &placement.task_ports,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Row, params};
 use trainyard_domain::ids::Uid;
 use trainyard_domain::name::{Name, Region, SubscriptionId};
-use trainyard_domain::spec::{ClusterSpec, Scale};
+use trainyard_domain::spec::ClusterSpec;
 use trainyard_domain::state::{Cluster, ClusterStatus, NodeStateCounts, Provisioning, Workspace};
 use trainyard_domain::stored;
 
@@ -132,14 +132,15 @@ impl Tx<'_> {
         })
     }
 
-    /// A new scale: the stored wish changes, and the ETag with it. `found` must hold no secrets of its own.
-    pub fn set_cluster_scale(
+    /// Another scale, other tags: the stored wish changes, and the ETag with it. Neither `spec` nor `found` may hold
+    /// secrets of its own.
+    pub fn set_cluster_spec(
         &self,
         found: &mut Cluster,
-        scale: Scale,
+        spec: ClusterSpec,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        found.spec.scale = scale;
+        found.spec = spec;
         found.meta.modified = now;
         found.meta.revision += 1;
         self.run(

@@ -38,4 +38,19 @@ impl Snapshot<'_> {
             })
         })
     }
+
+    /// How many jobs of a subscription wait or run in a region, from the counters.
+    pub fn count_active_jobs(
+        &self,
+        subscription: &SubscriptionId,
+        region: &Region,
+    ) -> Result<u32, StoreError> {
+        let sql = "SELECT coalesce(sum(j.jobs), 0) FROM job_counts j JOIN experiments e ON e.uid = j.experiment_uid \
+                   JOIN workspaces w ON w.uid = e.workspace_uid JOIN resource_groups g ON g.uid = w.group_uid \
+                   WHERE g.subscription_key = ?1 AND w.region = ?2 AND j.state IN ('queued', 'running', 'terminating')";
+        let count = self.row(sql, params![subscription.key(), region.as_str()], |row| {
+            Ok(row.get(0)?)
+        })?;
+        Ok(count.unwrap_or(0))
+    }
 }

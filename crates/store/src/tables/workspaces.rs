@@ -54,6 +54,24 @@ impl Snapshot<'_> {
         )
     }
 
+    /// The migrated workspaces, `migrated-<region>`, of a subscription or of one of its groups: where the resources of
+    /// the flat api-versions are. There are at most as many as regions in a group.
+    pub fn migrated_workspaces(
+        &self,
+        subscription: &SubscriptionId,
+        group: Option<Uid>,
+    ) -> Result<Vec<Workspace>, StoreError> {
+        let sql = select(
+            "WHERE g.subscription_key = ?1 AND (?2 IS NULL OR g.uid = ?2) \
+             AND r.name_key = 'migrated-' || r.region ORDER BY r.uid",
+        );
+        self.rows(
+            &sql,
+            params![subscription.key(), group.map(|uid| uid.0)],
+            workspace,
+        )
+    }
+
     /// Workspaces that are going away.
     pub fn workspaces_to_delete(&self) -> Result<Vec<Workspace>, StoreError> {
         self.rows(

@@ -55,6 +55,7 @@ fn server_spec() -> FileServerSpec {
             storage_account_type: "Standard_LRS".to_owned(),
         },
         subnet: None,
+        flat: trainyard_domain::spec::FlatFileServer::default(),
     }
 }
 
@@ -70,6 +71,7 @@ fn cluster_spec() -> ClusterSpec {
         node_setup: None,
         user_account_settings: account(),
         subnet: None,
+        flat: trainyard_domain::spec::FlatCluster::default(),
     }
 }
 
@@ -88,6 +90,7 @@ fn job_spec() -> JobSpec {
         environment_variables: Vec::new(),
         secrets: Vec::new(),
         max_wall_clock_seconds: 60,
+        flat: trainyard_domain::spec::FlatJob::default(),
     }
 }
 

@@ -3,8 +3,8 @@
 use serde_json::Value;
 use trainyard_domain::resource_id::cluster_id;
 use trainyard_domain::spec::{
-    ClusterSpec, DeallocationOption, ImageReference, NodeSetup, PerformanceCountersSettings, Scale,
-    SetupTask, VmPriority,
+    ClusterSpec, DeallocationOption, FlatCluster, ImageReference, NodeSetup, PerformanceCountersSettings,
+    Scale, SetupTask, VmPriority,
 };
 use trainyard_domain::state::{BatchAiError, Cluster, NodeStateCounts};
 
@@ -38,7 +38,8 @@ pub fn cluster_update(body: &[u8]) -> Result<Option<Scale>, BadBody> {
     properties(body, scale, |scale| scale.as_ref().map_or(Ok(()), Scale::check))
 }
 
-fn read(properties: &Object<'_>) -> Read<ClusterSpec> {
+/// Reads the `properties` of a cluster.
+pub fn read(properties: &Object<'_>) -> Read<ClusterSpec> {
     let vm_size = properties.need_text("vmSize")?;
     let vm_priority = properties.choice("vmPriority", &PRIORITIES)?.unwrap_or_default();
     let nothing = Scale::Manual {
@@ -53,10 +54,12 @@ fn read(properties: &Object<'_>) -> Read<ClusterSpec> {
         node_setup: node_setup(properties)?,
         user_account_settings: account(properties)?,
         subnet: properties.id("subnet")?,
+        flat: FlatCluster::default(),
     })
 }
 
-fn scale(properties: &Object<'_>) -> Read<Option<Scale>> {
+/// Reads the scale settings, if there are any.
+pub fn scale(properties: &Object<'_>) -> Read<Option<Scale>> {
     let Some(settings) = properties.object("scaleSettings")? else {
         return Ok(None);
     };

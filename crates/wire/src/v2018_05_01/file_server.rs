@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use trainyard_domain::resource_id::file_server_id;
-use trainyard_domain::spec::{CachingType, DataDisks, FileServerSpec, SshConfiguration};
+use trainyard_domain::spec::{CachingType, DataDisks, FileServerSpec, FlatFileServer, SshConfiguration};
 use trainyard_domain::state::FileServer;
 
 use super::common::{account, account_out, resource};
@@ -22,7 +22,8 @@ pub fn file_server_create(body: &[u8]) -> Result<FileServerSpec, BadBody> {
     properties(body, read, FileServerSpec::check)
 }
 
-fn read(properties: &Object<'_>) -> Read<FileServerSpec> {
+/// Reads the `properties` of a file server.
+pub fn read(properties: &Object<'_>) -> Read<FileServerSpec> {
     let vm_size = properties.need_text("vmSize")?;
     let ssh = properties.need_object("sshConfiguration")?;
     let disks = properties.need_object("dataDisks")?;
@@ -39,6 +40,7 @@ fn read(properties: &Object<'_>) -> Read<FileServerSpec> {
             storage_account_type: disks.need_text("storageAccountType")?,
         },
         subnet: properties.id("subnet")?,
+        flat: FlatFileServer::default(),
     })
 }
 

@@ -4,7 +4,8 @@ use serde_json::Value;
 use trainyard_domain::limits;
 use trainyard_domain::resource_id::{ResourceId, cluster_id, job_id};
 use trainyard_domain::spec::{
-    ContainerSettings, InputDirectory, JobSpec, OutputDirectory, Priority, PrivateRegistryCredentials,
+    ContainerSettings, FlatJob, InputDirectory, JobSpec, OutputDirectory, Priority,
+    PrivateRegistryCredentials,
 };
 use trainyard_domain::state::{ExecutionInfo, Job};
 
@@ -53,6 +54,7 @@ pub fn read(properties: &Object<'_>) -> Read<JobSpec> {
         environment_variables: variables(properties)?,
         secrets: secret_variables(properties)?,
         max_wall_clock_seconds: max_wall_clock(properties)?,
+        flat: FlatJob::default(),
     })
 }
 

@@ -13,7 +13,9 @@ mod toolkit;
 mod workspace;
 
 pub use cluster::{cluster, cluster_create, cluster_update};
+pub(crate) use cluster::{read as read_cluster, scale as read_scale};
 pub use experiment::{experiment, experiment_create};
+pub(crate) use file_server::read as read_file_server;
 pub use file_server::{file_server, file_server_create};
 pub(crate) use job::read as read_job;
 pub use job::{job, job_create};
@@ -33,8 +35,16 @@ pub(crate) fn properties<T>(
     read: impl FnOnce(&Object<'_>) -> Read<T>,
     check: impl FnOnce(&T) -> Checked,
 ) -> Read<T> {
-    let value = crate::body::json(body)?;
-    let spec = read(&Object::root(&value)?.object_or_absent("properties")?)?;
+    properties_of(&Object::root(&crate::body::json(body)?)?, read, check)
+}
+
+/// As `properties`, of a body that was read already.
+pub(crate) fn properties_of<T>(
+    body: &Object<'_>,
+    read: impl FnOnce(&Object<'_>) -> Read<T>,
+    check: impl FnOnce(&T) -> Checked,
+) -> Read<T> {
+    let spec = read(&body.object_or_absent("properties")?)?;
     check(&spec).map_err(|invalid| invalid.within("properties"))?;
     Ok(spec)
 }

@@ -22,7 +22,7 @@ pub struct WorkspaceCreate {
 
 /// Reads the body of a workspace's PUT.
 pub fn workspace_create(body: &[u8]) -> Result<WorkspaceCreate, BadBody> {
-    let (region, tags) = region_and_tags(body)?;
+    let (region, tags) = region_and_tags(&Object::root(&json(body)?)?)?;
     Ok(WorkspaceCreate { region, tags })
 }
 

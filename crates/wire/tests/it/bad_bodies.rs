@@ -365,7 +365,7 @@ fn jobs() {
             ("/cluster", json!(samples::cluster_id()), TYPE, "cluster"),
             (
                 "/cluster/id",
-                json!("/subscriptions/s/resourceGroups/rg/providers/Microsoft.BatchAI/clusters/c"),
+                json!("/subscriptions/s/resourceGroups/rg/providers/Microsoft.BatchAI/fileservers/c"),
                 BAD,
                 "cluster.id",
             ),

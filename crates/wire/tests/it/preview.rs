@@ -10,7 +10,8 @@ const OLD: ApiVersion = ApiVersion::V2018_05_01;
 const OURS: ApiVersion = ApiVersion::V2026_12_01Preview;
 
 fn read(version: ApiVersion, toolkit: &Value) -> Result<JobSpec, BadBody> {
-    version.job_create(samples::job_with(toolkit).to_string().as_bytes())
+    let body = samples::job_with(toolkit).to_string();
+    Ok(version.job_create(body.as_bytes())?.spec)
 }
 
 fn custom(settings: Value) -> Value {

@@ -7,7 +7,7 @@ use trainyard_domain::launch::{
 };
 use trainyard_domain::name::Name;
 use trainyard_domain::spec::JobSpec;
-use trainyard_domain::state::{PlacedNode, Seen};
+use trainyard_domain::state::{OutputLayout, PlacedNode, Seen};
 use trainyard_wire::v2018_05_01 as wire;
 
 use crate::{reference, samples};
@@ -90,6 +90,7 @@ fn planned(spec: &JobSpec) -> String {
         experiment: &name("exp"),
         job: &name("job"),
         output_segment: "SEGMENT",
+        layout: OutputLayout::Usual,
         nodes: &nodes,
         port,
         task_ports: &task_ports,

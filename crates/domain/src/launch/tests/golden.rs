@@ -154,6 +154,7 @@ pub fn cluster(setup: Option<NodeSetup>) -> ClusterSpec {
             admin_user_password: None,
         },
         subnet: None,
+        flat: FlatCluster::default(),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::name::Name;
 use crate::resource_id::ResourceId;
 use crate::secret::Secret;
 use crate::spec::*;
-use crate::state::{BatchAiError, PlacedNode, Seen, Share};
+use crate::state::{BatchAiError, OutputLayout, PlacedNode, Seen, Share};
 
 use super::{JobLaunch, LaunchPlan, NodePaths, job_plans, node_decides, ports_of};
 
@@ -96,6 +96,7 @@ pub fn job(toolkit: Toolkit) -> JobSpec {
         environment_variables: Vec::new(),
         secrets: Vec::new(),
         max_wall_clock_seconds: 3600,
+        flat: FlatJob::default(),
     }
 }
 
@@ -172,6 +173,7 @@ pub fn plans_placed(
         experiment: &name("exp"),
         job: &name("job"),
         output_segment: SEGMENT,
+        layout: OutputLayout::Usual,
         nodes: &nodes,
         port,
         task_ports: &task_ports,

@@ -117,7 +117,7 @@ fn outputs_lie_beneath_the_segment() {
         output("ALL", "$AZ_BATCHAI_MOUNT_ROOT/azfiles", None),
         output("LOCAL", "$AZ_BATCHAI_JOB_TEMP", None),
     ];
-    let found: Vec<String> = outputs(&spec, Some(&volumes()), SEGMENT)
+    let found: Vec<String> = outputs(&spec, Some(&volumes()), SEGMENT, OutputLayout::Usual)
         .iter()
         .map(|(id, place)| format!("{id}: {}", place.path))
         .collect();
@@ -127,6 +127,20 @@ fn outputs_lie_beneath_the_segment() {
         format!("stdouterr: {SEGMENT}/stdouterr"),
     ];
     assert_eq!(found, expected);
+    // In 2017-09-01-preview stdout had no folder of its own.
+    let preview = outputs(&spec, Some(&volumes()), "s/rg/jobs/j", OutputLayout::Preview);
+    assert_eq!(preview["stdouterr"].path, "s/rg/jobs/j");
+    assert_eq!(preview["MODEL"].path, "s/rg/jobs/j/outputs/Models");
+    // And a path could be taken as given.
+    let given = FlatOutput {
+        create_new: false,
+        ..FlatOutput::default()
+    };
+    spec.flat.outputs.insert("MODEL".to_owned(), given);
+    let found = outputs(&spec, Some(&volumes()), SEGMENT, OutputLayout::Usual);
+    assert_eq!(found["MODEL"].path, "Models");
+    let told = plans(&spec, 0).remove(0).processes.remove(0).environment["AZ_BATCHAI_OUTPUT_MODEL"].clone();
+    assert!(told.ends_with("/blobs/Models"), "{told}");
 }
 
 proptest! {
@@ -143,7 +157,7 @@ proptest! {
         let mut spec = custom("true");
         spec.mount_volumes = Some(container("jobdata", "azfiles"));
         spec.std_out_err_path_prefix = format!("{root}{path}");
-        let found = outputs(&spec, Some(&volumes()), SEGMENT).remove("stdouterr");
+        let found = outputs(&spec, Some(&volumes()), SEGMENT, OutputLayout::Usual).remove("stdouterr");
 
         let cluster_mounts =
             crate::launch::mounts::mounts(Some(&volumes()), "/n1/mounts", &shares, &file_servers);

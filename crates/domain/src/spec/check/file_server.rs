@@ -59,7 +59,7 @@ impl FileServerSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{DataDisks, SshConfiguration, UserAccountSettings};
+    use crate::spec::{DataDisks, FlatFileServer, SshConfiguration, UserAccountSettings};
 
     #[test]
     fn caching_and_premium_disks_need_premium_storage() {
@@ -80,6 +80,7 @@ mod tests {
                 storage_account_type: storage.to_owned(),
             },
             subnet: None,
+            flat: FlatFileServer::default(),
         };
         let plain = spec(CachingType::None, "Standard_LRS");
         assert_eq!(plain.check_caching(false), Ok(()));

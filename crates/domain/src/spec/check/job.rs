@@ -21,7 +21,7 @@ impl JobSpec {
             limits::PRIORITY.0,
             limits::PRIORITY.1,
         )?;
-        if self.cluster.cluster().is_none() {
+        if self.cluster.cluster().is_none() && self.cluster.flat_cluster().is_none() {
             let message = format!(
                 "'{}' is not the id of a cluster. Write one that ends in /workspaces/…/clusters/….",
                 excerpt(self.cluster.as_str())
@@ -52,6 +52,15 @@ impl JobSpec {
         if !(1..=limits::JOB_SECONDS).contains(&self.max_wall_clock_seconds) {
             let message = "The time is out of range. Write more than zero and at most P7D, seven days.";
             return Err(Invalid::new("constraints.maxWallClockTime", message));
+        }
+        words::optional("experimentName", self.flat.experiment_name.as_deref())?;
+        for (i, directory) in self.output_directories.iter().enumerate() {
+            let kind = self
+                .flat
+                .outputs
+                .get(&directory.id)
+                .map(|output| output.kind.as_str());
+            words::optional(&format!("outputDirectories[{i}].type"), kind)?;
         }
         Ok(())
     }
