@@ -95,3 +95,25 @@ impl ClusterSpec {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stored;
+
+    #[test]
+    fn a_job_stored_before_there_were_flat_versions_is_read() {
+        let old = r#"{"v": 1, "is": {
+            "priority": 0, "cluster": "/c", "mountVolumes": null, "nodeCount": 1, "containerSettings": null,
+            "toolkit": {"custom": null}, "jobPreparation": null, "stdOutErrPathPrefix": "/p", "inputDirectories": [],
+            "outputDirectories": [], "environmentVariables": [], "secrets": [], "maxWallClockSeconds": 1}}"#;
+        let mut job: JobSpec = stored::read(old).unwrap();
+        assert_eq!(job.flat, FlatJob::default());
+        assert!(!stored::write(&job).unwrap().contains("flat"));
+        job.flat.tags.insert("a".to_owned(), "b".to_owned());
+        assert_eq!(
+            stored::read::<JobSpec>(&stored::write(&job).unwrap()).unwrap(),
+            job
+        );
+    }
+}

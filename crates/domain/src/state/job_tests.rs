@@ -287,5 +287,6 @@ fn the_stored_form_without_pre_emption_is_still_read() {
         (status.attempt, status.losses, status.returned),
         (Attempt(3), 1, None)
     );
+    assert_eq!(status.layout, OutputLayout::Usual);
     assert!(!crate::stored::write(&status).unwrap().contains("returned"));
 }

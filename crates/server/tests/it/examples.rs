@@ -127,7 +127,7 @@ const ABSENT: &[&str] = &[
 ];
 
 /// What the example has and the answer has not.
-fn missing(at: &str, wanted: &Value, got: &Value, found: &mut Vec<String>) {
+pub fn missing(at: &str, wanted: &Value, got: &Value, found: &mut Vec<String>) {
     if ABSENT.contains(&at) {
         return;
     }

@@ -13,6 +13,8 @@ mod examples;
 mod file_server_mounts;
 mod file_servers;
 mod files;
+mod flat;
+mod flat_examples;
 mod gpus;
 mod house;
 mod jobs;

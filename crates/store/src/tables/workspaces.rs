@@ -61,15 +61,19 @@ impl Snapshot<'_> {
         subscription: &SubscriptionId,
         group: Option<Uid>,
     ) -> Result<Vec<Workspace>, StoreError> {
-        let sql = select(
-            "WHERE g.subscription_key = ?1 AND (?2 IS NULL OR g.uid = ?2) \
-             AND r.name_key = 'migrated-' || r.region ORDER BY r.uid",
-        );
-        self.rows(
-            &sql,
-            params![subscription.key(), group.map(|uid| uid.0)],
-            workspace,
-        )
+        const MIGRATED: &str = "AND r.name_key = 'migrated-' || r.region ORDER BY r.uid";
+        match group {
+            Some(group) => self.rows(
+                &select(&format!("WHERE r.group_uid = ?1 {MIGRATED}")),
+                params![group.0],
+                workspace,
+            ),
+            None => self.rows(
+                &select(&format!("WHERE g.subscription_key = ?1 {MIGRATED}")),
+                params![subscription.key()],
+                workspace,
+            ),
+        }
     }
 
     /// Workspaces that are going away.

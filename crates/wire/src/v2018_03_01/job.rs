@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
+use trainyard_domain::invalid::Invalid;
 use trainyard_domain::resource_id::flat_job_id;
-use trainyard_domain::spec::{FlatJob, FlatOutput, JobSpec, Priority};
+use trainyard_domain::spec::{Checked, FlatJob, FlatOutput, JobSpec, Priority};
 use trainyard_domain::state::{JOB_TERMINATED, Job};
 
 use crate::body::{BadBody, Object, Read, json};
@@ -45,7 +46,15 @@ pub fn create(body: Value, unknown: &[Member]) -> Read<Located<JobSpec>> {
                 ..newer::read_job(properties)?
             })
         };
-        newer::properties_of(body, read, JobSpec::check)
+        newer::properties_of(body, read, check)
+    })
+}
+
+/// The rules of a job, with its priority called as this version does.
+fn check(spec: &JobSpec) -> Checked {
+    spec.check().map_err(|invalid| match invalid.target.as_str() {
+        "schedulingPriority" => Invalid::new("priority", invalid.message),
+        _ => invalid,
     })
 }
 

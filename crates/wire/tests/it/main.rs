@@ -11,3 +11,4 @@ mod preview;
 mod recipes;
 mod reference;
 mod samples;
+mod versions;

@@ -71,7 +71,7 @@ fn container(at: &str, blob: &AzureBlobFileSystemReference) -> Checked {
 
 fn file_server(at: &str, server: &FileServerReference) -> Checked {
     let at = |member: &str| format!("{at}.{member}");
-    if server.file_server.file_server().is_none() {
+    if server.file_server.file_server().is_none() && server.file_server.flat_file_server().is_none() {
         let message = format!(
             "'{}' is not the id of a file server. Write one that ends in /workspaces/…/fileServers/….",
             excerpt(server.file_server.as_str())
