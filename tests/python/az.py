@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import shlex
 import subprocess
 import tempfile
@@ -12,8 +13,6 @@ import client_env
 PATIENCE = 120.0
 AUTHORITY = "https://login.invalid/adfs"
 FOREVER = "2099-01-01 00:00:00.000000"
-# What a warning of every command says: that the vendor meant to drop the group.
-IMPLICITLY = "This command is implicitly deprecated because command group 'batchai' is deprecated"
 
 
 def clouds(url):
@@ -89,7 +88,7 @@ class Az:
         }.items():
             (self.folder / name).write_text(text)
 
-    def start(self, line):
+    def start(self, line, stdin=subprocess.DEVNULL):
         """A command as somebody types it, started."""
         words = shlex.split(line)
         assert words.pop(0) == "az", line
@@ -104,15 +103,15 @@ class Az:
         return subprocess.Popen(
             [str(self.python), "-m", "azure.cli", *words],
             env=environment,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
-    def run(self, line):
+    def run(self, line, stdin=subprocess.DEVNULL):
         """A command and how it ended, whatever that is."""
-        process = self.start(line)
+        process = self.start(line, stdin)
         try:
             out, err = process.communicate(timeout=PATIENCE)
         finally:
@@ -122,6 +121,18 @@ class Az:
     def __call__(self, line):
         """A command that must end well; what it printed."""
         ended = self.run(line)
+        assert ended.code == 0, str(ended)
+        return ended
+
+    def confirmed(self, line):
+        """A command that asks whether one is sure, with `y` typed at its terminal; it must end well."""
+        terminal, typed = os.openpty()
+        try:
+            os.write(terminal, b"y\n")
+            ended = self.run(line, typed)
+        finally:
+            os.close(typed)
+            os.close(terminal)
         assert ended.code == 0, str(ended)
         return ended
 

@@ -14,10 +14,10 @@ OUTPUT = "the work of the page\n"
 PASSWORD = "a password of the test"
 
 
-def python(version):
+def python(version, program=None):
     def command():
         interpreter = client_env.python_of(f"python-{version}", f"python/requirements-{version}.txt")
-        return [interpreter, HERE / f"python/seed_page_{version}.py"], {}
+        return [interpreter, HERE / f"python/seed_page_{program or version}.py"], {}
 
     return command
 
@@ -43,6 +43,8 @@ PROGRAMS = {
     "go": go,
     "java": java,
 }
+# Those of the versions before workspaces.
+FLAT = {"python-1.0.1": python("1.0.1", "flat"), "python-0.2.0": python("0.2.0", "flat")}
 
 
 @dataclass
@@ -59,7 +61,7 @@ class Page:
 
     def __post_init__(self):
         self.workspace = self.workspace or "for-" + self.client.replace(".", "-")
-        self.command, self.extra = PROGRAMS[self.client]()
+        self.command, self.extra = {**PROGRAMS, **FLAT}[self.client]()
 
     @property
     def path(self):

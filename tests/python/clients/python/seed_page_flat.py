@@ -1,4 +1,4 @@
-"""The work of the page that tells how to move to workspaces, in the flat world before it: SDK 1.0.1, 2018-03-01.
+"""The work of the page that tells how to move to workspaces, in the flat world before it, with SDK 1.0.1 or 0.2.0.
 
 `make` creates everything and runs a job, `end` gets everything and deletes it. Each step prints a line of JSON.
 """
