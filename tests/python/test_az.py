@@ -61,6 +61,10 @@ def poll_ended(a, name):
     return poll_until(f"job {name} has ended", ended)
 
 
+def counts_of(a, cluster):
+    return get(a, f"clusters/{cluster}").json()["properties"]["nodeStateCounts"]
+
+
 @contextlib.contextmanager
 def started(a, line):
     """A command that runs beside the others."""
@@ -110,7 +114,7 @@ def test_clusters(a):
     assert (made["vmPriority"], made["userAccountSettings"]["adminUserPassword"]) == ("lowpriority", None)
     resized = a(f"az batchai cluster resize {HERE} -n wide -t 1").json
     assert (resized["scaleSettings"]["manual"]["targetNodeCount"], resized["scaleSettings"]["autoScale"]) == (1, None)
-    poll_until("the node is idle", lambda: get(a, "clusters/wide").json()["properties"]["nodeStateCounts"]["idleNodeCount"])
+    poll_until("the node is idle", lambda: counts_of(a, "wide")["idleNodeCount"])
     row = {"Resource Group": "az-group", "Workspace": "yard", "VM Size": "STANDARD_D1", "State": "steady"}
     counts = {"Idle": "1", "Running": "0", "Preparing": "0", "Leaving": "0", "Unusable": "0"}
     by_name = {one["Name"]: one for one in a.table(f"az batchai cluster list {HERE}")}
@@ -127,12 +131,13 @@ def test_clusters(a):
 
 def test_file_servers(a):
     disks = "--disk-count 2 --disk-size 10"
-    made = a(f"az batchai file-server create {HERE} -n nfs -s STANDARD_D1 {disks} --storage-sku Standard_LRS {ADMIN}")
+    create = f"az batchai file-server create {HERE} -s STANDARD_D1 {disks} {ADMIN}"
+    made = a(f"{create} -n nfs --storage-sku Standard_LRS")
     assert made.json["provisioningState"] == "succeeded"
     (row,) = a.table(f"az batchai file-server list {HERE}")
     assert (row["Name"], row["Disks"], row["Mount Point"]) == ("nfs", "2 x 10 Gb", "/data")
     assert a.table(f"az batchai file-server show {HERE} -n nfs") == [row]
-    bad = a.run(f"az batchai file-server create {HERE} -n premium -s STANDARD_D1 {disks} --storage-sku Premium_LRS {ADMIN}")
+    bad = a.run(f"{create} -n premium --storage-sku Premium_LRS")
     assert (bad.code, "File Server provisioning has failed" in bad.err) == (1, True), str(bad)
     # A cluster that mounts it, by its name.
     a(f"az batchai cluster create {HERE} -n mounts -s STANDARD_D1 -t 0 {ADMIN} --nfs nfs")
@@ -146,10 +151,10 @@ def test_file_servers(a):
 
 
 def test_a_job_is_streamed_and_waited_for(a):
-    gate = f"until [ -e $AZ_BATCHAI_MOUNT_ROOT/afs/az-gate ]; do sleep 0.02; done"
-    made = submit(a, "hello", f"echo early; {gate}; echo late; mkdir $AZ_BATCHAI_OUTPUT_MODEL/epoch", outputDirectories=[
-        {"id": "MODEL", "pathPrefix": "$AZ_BATCHAI_MOUNT_ROOT/afs", "pathSuffix": "Models"}
-    ])  # fmt: skip
+    gate = "until [ -e $AZ_BATCHAI_MOUNT_ROOT/afs/az-gate ]; do sleep 0.02; done"
+    models = {"id": "MODEL", "pathPrefix": "$AZ_BATCHAI_MOUNT_ROOT/afs", "pathSuffix": "Models"}
+    command = f"echo early; {gate}; echo late; mkdir $AZ_BATCHAI_OUTPUT_MODEL/epoch"
+    made = submit(a, "hello", command, outputDirectories=[models])
     assert (made["provisioningState"], made["toolType"]) == ("succeeded", "custom")
     again = a.run(f"az batchai job create {RUNS} -n hello -c pair -f {a.folder / 'hello.json'}")
     assert (again.code, "already exists" in again.err) == (1, True), str(again)

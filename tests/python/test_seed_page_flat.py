@@ -16,7 +16,7 @@ from yards import LOCATION, client_of, cluster_parameters, manual
 
 CLUSTER, FILE_SERVER, JOB = "old.cluster", "old-disks", "old-job"
 NAMES = {"cluster": "old-cluster", "file_server": FILE_SERVER, "job": JOB}
-# The page, in its own order. Its `client.fileservers` is `client.file_servers` in the SDK, and its last line lacks a comma.
+# The page, in its own order. Its `client.fileservers` is `client.file_servers` in the SDK; its last line lacks a comma.
 PYTHON = [
     "cluster = client.clusters.get(resource_group_name, 'migrated-<region>', cluster_name)",
     "client.clusters.delete(resource_group_name, 'migrated-<region>', cluster_name)",
