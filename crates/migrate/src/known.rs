@@ -1,5 +1,7 @@
 //! What is known from outside the scanned text.
 
+use crate::az::grammar::Dialect;
+
 /// What the person told, or what the surroundings of a text say. Nothing here is guessed: what is absent
 /// becomes a mark in the rewritten text which nobody can overlook, or a question.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -10,6 +12,10 @@ pub struct Known {
     pub subscription: Option<String>,
     /// Resource group of calls that name none.
     pub resource_group: Option<String>,
+    /// The version of `az batchai` a script was written for, where its own calls do not tell 0.1 from 0.2.
+    pub dialect: Option<Dialect>,
+    /// Whether the commands that make workspace and experiment are put before the first translated `create`.
+    pub add_creates: bool,
 }
 
 /// Stands for a region that is not known.

@@ -6,6 +6,23 @@
 //! each with its verdict. Files that hold other languages (notebooks, Markdown, YAML) cut the pieces out, ask
 //! the scanner of each and move what it found to their own places.
 
+mod arguments;
+pub mod az;
 pub mod call;
+mod compose;
+mod documents;
 pub mod edit;
+mod embedded;
+pub mod file;
+mod flat_id;
+pub mod hosts;
+pub mod import;
+pub mod javascript;
+pub mod json;
 pub mod known;
+pub mod mark;
+pub mod notebook;
+pub mod python;
+pub mod reports;
+pub mod shell;
+mod syntax;

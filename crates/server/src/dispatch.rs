@@ -136,6 +136,8 @@ impl App {
             Op::TokensCreate => api::tokens::create(self, call).await,
             Op::TokensRevoke => api::tokens::revoke(self, call).await,
             Op::NodesPreempt => api::nodes::preempt(self, call).await,
+            Op::ImportsRun => api::imports::run(self, call).await,
+            Op::ImportsUndo => api::imports::undo(self, call).await,
             Op::Stop => api::server::stop(self, &call),
             Op::OpenApiGet => Ok(Reply::ok(openapi::document())),
             Op::OperationsList => Ok(api::server::operations()),

@@ -110,6 +110,8 @@ operations! {
     TokensCreate "Tokens_Create" POST "/trainyard/tokens" Own Known "Trainyard/tokens/write";
     TokensRevoke "Tokens_Revoke" DELETE "/trainyard/tokens/{tokenId}" Own Known "Trainyard/tokens/delete";
     NodesPreempt "Nodes_Preempt" POST "/trainyard/nodes/{nodeId}/preempt" Own Known "Trainyard/nodes/preempt/action";
+    ImportsRun "Imports_Run" POST "/trainyard/imports" Own Known "Trainyard/imports/write";
+    ImportsUndo "Imports_Undo" DELETE "/trainyard/imports/{importId}" Own Known "Trainyard/imports/delete";
     Stop "Server_Stop" POST "/trainyard/stop" Own Own "Trainyard/stop/action";
     OpenApiGet "OpenApi_Get" GET "/trainyard/openapi/2026-12-01-preview.json" Own Known "Trainyard/openapi/read";
 

@@ -2,6 +2,7 @@
 
 mod backup;
 mod bench;
+mod migrate;
 mod node;
 mod options;
 mod quickstart;
@@ -51,6 +52,9 @@ enum Command {
     Stop(stop::Stop),
     /// Print every key of the configuration, as Markdown.
     Configuration,
+    /// Move what was made for the older versions of Batch AI.
+    #[command(subcommand)]
+    Migrate(migrate::Migrate),
     /// Measure.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -63,6 +67,7 @@ enum Command {
 pub fn run(arguments: Arguments, surroundings: Surroundings) -> anyhow::Result<ExitCode> {
     let done = match arguments.command {
         Command::Remote(command) => return Ok(command.run(&surroundings)),
+        Command::Migrate(command) => return command.run(&surroundings),
         // A node is small: it has its own way of running.
         Command::Node(node::Node {
             folder: Some(folder), ..
@@ -103,8 +108,13 @@ mod tests {
             "backup --data d --to e",
             "restore --data d --from e",
             "stop --nodes",
+            "migrate import clusters.json jobs.json --plan",
+            "migrate import --from http://127.0.0.1:1 --token t --yes --scale keep --report r.json",
+            "migrate undo 0123456789abcdef",
             "bench submit --jobs 5 --json",
             "node --folder f",
+            "migrate scan a.sh b --location eastus --cli 0.1 --format json",
+            "migrate rewrite . --write --mark --add-creates --subscription s --resource-group g",
             "remote -x 127.16.0.5 orted -mca x",
             "node preempt tvm-1_1-20180606t204645z-p --data d",
         ] {
@@ -119,6 +129,11 @@ mod tests {
             "node --folder f preempt n",
             "token create --name x --role Boss --scope /s",
             "bench submit --jobs 0",
+            "migrate import",
+            "migrate import f --scale half",
+            "migrate undo",
+            "migrate scan",
+            "migrate rewrite . --cli 0.3",
         ] {
             let words = ["trainyard"].into_iter().chain(bad.split_whitespace());
             assert_eq!(

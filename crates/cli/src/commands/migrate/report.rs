@@ -1,0 +1,129 @@
+//! What is said about calls: for people, and as JSON.
+
+use serde::Serialize;
+use trainyard_migrate::call::{Call, Verdict};
+
+use super::files::{Found, Scanned};
+
+/// Number of calls by what becomes of them.
+#[derive(Debug, Default, Serialize)]
+pub struct Summary {
+    files: usize,
+    found: usize,
+    rewritten: usize,
+    undecided: usize,
+    current: usize,
+    reported: usize,
+}
+
+impl Summary {
+    /// Counts all calls.
+    pub fn of(found: &Found) -> Self {
+        let mut summary = Self {
+            files: found.files.iter().filter(|file| !file.calls.is_empty()).count(),
+            ..Self::default()
+        };
+        for call in found.files.iter().flat_map(|file| &file.calls) {
+            summary.found += 1;
+            *match call.verdict {
+                Verdict::Current => &mut summary.current,
+                Verdict::Rewritten(_) => &mut summary.rewritten,
+                Verdict::Undecided(_) => &mut summary.undecided,
+                Verdict::Reported(_) => &mut summary.reported,
+            } += 1;
+        }
+        summary
+    }
+
+    /// Whether something is left to the person.
+    pub fn is_left(&self) -> bool {
+        self.undecided + self.reported > 0
+    }
+}
+
+impl std::fmt::Display for Summary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} calls in {} files: {} to rewrite, {} current, {} undecided, {} only reported",
+            self.found, self.files, self.rewritten, self.current, self.undecided, self.reported
+        )
+    }
+}
+
+/// One call, as it is printed.
+#[derive(Debug, Serialize)]
+pub struct Line<'a> {
+    file: String,
+    line: usize,
+    call: &'a str,
+    verdict: &'static str,
+    /// The question, or what to change by hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    say: Option<&'a str>,
+    remarks: &'a [String],
+}
+
+/// All calls in order.
+pub fn lines(found: &Found) -> Vec<Line<'_>> {
+    let of = |file: &Scanned, call: &Call| line_of(&file.text, call.span.start);
+    found
+        .files
+        .iter()
+        .flat_map(|file| file.calls.iter().map(move |call| (file, call)))
+        .map(|(file, call)| {
+            let (verdict, say) = match &call.verdict {
+                Verdict::Current => ("current", None),
+                Verdict::Rewritten(_) => ("rewrite", None),
+                Verdict::Undecided(question) => ("undecided", Some(question.as_str())),
+                Verdict::Reported(what) => ("by hand", Some(what.as_str())),
+            };
+            Line {
+                file: file.path.display().to_string(),
+                line: of(file, call),
+                call: &call.what,
+                verdict,
+                say,
+                remarks: &call.remarks,
+            }
+        })
+        .collect()
+}
+
+impl Line<'_> {
+    /// Whether the person has to do something about it.
+    pub fn is_left(&self) -> bool {
+        self.say.is_some()
+    }
+
+    /// Whether there is something to know.
+    pub fn has_remarks(&self) -> bool {
+        !self.remarks.is_empty()
+    }
+}
+
+impl std::fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}: {}: {}", self.file, self.line, self.call, self.verdict)?;
+        if let Some(say) = self.say {
+            write!(f, ": {say}")?;
+        }
+        for remark in self.remarks {
+            write!(f, "\n    {remark}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Number of the line with this byte, from 1.
+pub fn line_of(text: &str, at: usize) -> usize {
+    let before = text.as_bytes().get(..at).unwrap_or_default();
+    before.iter().filter(|byte| **byte == b'\n').count() + 1
+}
+
+/// Says what was left out.
+pub fn say_left_out(found: &Found) {
+    for (path, why) in &found.left_out {
+        say!("{}: left out: {why}", path.display());
+    }
+}

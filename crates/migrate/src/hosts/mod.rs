@@ -1,0 +1,7 @@
+//! Files that hold command lines among other things: the pieces are cut out, and what is found in them is moved
+//! to its place in the file.
+
+pub mod docker;
+pub mod markdown;
+mod piece;
+pub mod yaml;

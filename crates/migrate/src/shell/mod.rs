@@ -1,0 +1,92 @@
+//! Finds command lines in the text of a shell, and in texts that are like one.
+
+mod bash;
+mod mentions;
+mod split;
+mod surround;
+
+use crate::az::decide;
+use crate::az::words::{Place, Site, Syntax, Word};
+use crate::call::Call;
+use crate::known::Known;
+
+use bash::{Around, Script};
+use split::Inside;
+
+/// Calls in the text of a Unix shell: a script, one line of one, a cell that begins with `!`.
+pub fn calls(text: &str, known: &Known) -> Vec<Call> {
+    let found = decide(&sites(text, Syntax::Posix), known);
+    found.into_iter().map(|(_, call)| call).collect()
+}
+
+/// Command lines in a text of this syntax.
+pub fn sites(text: &str, syntax: Syntax) -> Vec<Site<'_>> {
+    sites_in(text, syntax, false)
+}
+
+/// Command lines in a text in which an end of a line is no more than a blank.
+pub fn folded_sites(text: &str) -> Vec<Site<'_>> {
+    sites_in(text, Syntax::Posix, true)
+}
+
+fn sites_in(text: &str, syntax: Syntax, folded: bool) -> Vec<Site<'_>> {
+    let places = mentions::mentions(text, syntax);
+    if places.is_empty() {
+        return Vec::new();
+    }
+    let script = (syntax == Syntax::Posix && !folded)
+        .then(|| Script::read(text))
+        .flatten();
+    let mut sites: Vec<Site<'_>> = Vec::new();
+    for start in places {
+        let around = script
+            .as_ref()
+            .map_or(Around::Unclear, |script| script.around(start));
+        let (inside, place) = match around {
+            Around::Quoted(quote) => surround::quoted(text, start, quote),
+            Around::Plain => (None, Place::Text),
+            Around::Command(_) if syntax == Syntax::Posix => (
+                surround::of(text, start, syntax).0.filter(|quote| *quote == b'`'),
+                Place::Code,
+            ),
+            Around::Command(_) | Around::Unclear => surround::of(text, start, syntax),
+        };
+        let inside = Inside {
+            quote: inside,
+            folded,
+        };
+        let tolerant = split::words(text, start, syntax, inside);
+        let words = match around {
+            Around::Command(spans) => better(text, spans, tolerant),
+            _ => tolerant,
+        };
+        // A call inside of another one's words is that one's value.
+        if words.len() < 2
+            || sites
+                .last()
+                .is_some_and(|last| start < last.span().end && place == Place::Text)
+        {
+            continue;
+        }
+        sites.push(Site {
+            text,
+            words,
+            place,
+            syntax,
+            own_line: !folded && surround::own_line(text, start),
+        });
+    }
+    sites
+}
+
+/// The words by the grammar, unless it took a placeholder for a redirection, or words for its target.
+fn better<'a>(text: &'a str, spans: Vec<std::ops::Range<usize>>, tolerant: Vec<Word<'a>>) -> Vec<Word<'a>> {
+    let exact: Vec<_> = spans.into_iter().map(|span| Word::at(text, span)).collect();
+    let placeholder = tolerant.iter().any(|word| word.raw.starts_with('<'));
+    let longer = tolerant.len() > exact.len() && tolerant.starts_with(&exact);
+    if placeholder || longer || exact.len() < 2 {
+        tolerant
+    } else {
+        exact
+    }
+}

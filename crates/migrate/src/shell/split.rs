@@ -1,0 +1,273 @@
+//! A tolerant way to cut a line into words, for what no grammar of a shell would take: documents with
+//! placeholders, PowerShell, batch files, Makefiles, half a script.
+
+use crate::az::words::{Syntax, Word};
+
+/// Where a call stands in its line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Inside {
+    /// The quote which is open around it: `"`, `'` or a back-tick.
+    pub quote: Option<u8>,
+    /// Whether an end of a line is no more than a blank (folded text).
+    pub folded: bool,
+}
+
+/// Words of a call from byte `start` on, up to where the command ends: a line's end that is not continued,
+/// `|`, `;`, `&`, a comment, a bracket or quote that was opened before it. Redirections are left out.
+pub fn words<'a>(text: &'a str, start: usize, syntax: Syntax, inside: Inside) -> Vec<Word<'a>> {
+    let mut splitter = Splitter {
+        text,
+        bytes: text.as_bytes(),
+        at: start,
+        syntax,
+        inside,
+    };
+    let mut words = Vec::new();
+    while splitter.blanks() {
+        match splitter.word() {
+            Some(word) => words.push(word),
+            None => break,
+        }
+    }
+    words
+}
+
+struct Splitter<'a> {
+    text: &'a str,
+    bytes: &'a [u8],
+    at: usize,
+    syntax: Syntax,
+    inside: Inside,
+}
+
+impl<'a> Splitter<'a> {
+    fn peek(&self, ahead: usize) -> Option<u8> {
+        self.bytes.get(self.at + ahead).copied()
+    }
+
+    /// Passes blanks, continued line ends and redirections; false at the end of the command.
+    fn blanks(&mut self) -> bool {
+        loop {
+            match self.peek(0) {
+                None => return false,
+                Some(b' ' | b'\t') => self.at += 1,
+                Some(b'\n' | b'\r') if self.inside.folded => self.at += 1,
+                Some(_) => {
+                    if let Some(end) = self.continuation() {
+                        self.at = end;
+                    } else if let Some(end) = self.redirection() {
+                        self.at = end;
+                    } else {
+                        return !self.ends();
+                    }
+                }
+            }
+        }
+    }
+
+    /// The byte after a continued end of a line. A blank line after it ends the command all the same.
+    fn continuation(&self) -> Option<usize> {
+        let mark = self.peek(0)?;
+        if !self.syntax.continues(mark) || self.inside.quote == Some(mark) {
+            return None;
+        }
+        let rest = self.text.get(self.at + 1..)?;
+        let rest = rest.trim_start_matches([' ', '\t']);
+        let rest = rest.strip_prefix("\r\n").or_else(|| rest.strip_prefix('\n'))?;
+        Some(self.text.len() - rest.len())
+    }
+
+    /// The byte after `2>&1`, `> file`, `< file`.
+    fn redirection(&self) -> Option<usize> {
+        let rest = self.text.get(self.at..)?;
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let sign = rest.get(digits..)?;
+        if !sign.starts_with(['<', '>']) || self.placeholder(self.at).is_some() {
+            return None;
+        }
+        let target = sign
+            .trim_start_matches(['<', '>', '&'])
+            .trim_start_matches([' ', '\t']);
+        let length = target
+            .find(|c: char| c.is_whitespace() || matches!(c, '|' | ';' | '&' | ')' | '"' | '\'' | '`'))
+            .unwrap_or(target.len());
+        let quoted = target
+            .strip_prefix(['"', '\''])
+            .and_then(|inner| inner.find(['"', '\'']))
+            .filter(|_| self.inside.quote.is_none());
+        Some(self.text.len() - target.len() + quoted.map_or(length, |inner| inner + 2))
+    }
+
+    fn ends(&self) -> bool {
+        let Some(byte) = self.peek(0) else { return true };
+        matches!(byte, b'\n' | b'\r' | b'|' | b';' | b'&' | b')')
+            || Some(byte) == self.inside.quote
+            || (byte == b'#' && self.syntax != Syntax::Cmd)
+    }
+
+    /// `<name of a thing>` from `at`: the byte after it.
+    fn placeholder(&self, at: usize) -> Option<usize> {
+        let rest = self.text.get(at..)?.strip_prefix('<')?;
+        let length = rest.find(['<', '>', '\n', '|', '"', '$', ';', '&'])?;
+        let inner = rest.get(..length)?;
+        let named = rest.get(length..)?.starts_with('>')
+            && inner.starts_with(|c: char| c.is_alphanumeric() || c == '_')
+            && !inner.ends_with(' ');
+        named.then_some(at + length + 2)
+    }
+
+    fn word(&mut self) -> Option<Word<'a>> {
+        let start = self.at;
+        while let Some(byte) = self.peek(0) {
+            let end = match byte {
+                b'<' => self.placeholder(self.at),
+                b'$' if self.peek(1) == Some(b'(') => self.balanced(self.at + 1, b'(', b')'),
+                b'$' if self.peek(1) == Some(b'{') => self.balanced(self.at + 1, b'{', b'}'),
+                b'{' if self.peek(1) == Some(b'{') => self.template(),
+                b'(' => self.balanced(self.at, b'(', b')'),
+                b'"' | b'\'' if self.inside.quote != Some(byte) => self.quoted(byte),
+                b'`' if self.inside.quote != Some(byte) && self.syntax == Syntax::Posix => self.quoted(byte),
+                b'\\' => self.escaped(),
+                _ => None,
+            };
+            if let Some(end) = end {
+                self.at = end;
+                continue;
+            }
+            let blank = matches!(byte, b' ' | b'\t');
+            let stop = matches!(byte, b'\n' | b'\r' | b'|' | b';' | b'&' | b')' | b'<' | b'>');
+            if blank || stop || Some(byte) == self.inside.quote || self.continuation().is_some() {
+                break;
+            }
+            self.at += self.text.get(self.at..)?.chars().next()?.len_utf8();
+        }
+        (self.at > start).then(|| Word::at(self.text, start..self.at))
+    }
+
+    /// `{{ field }}` of a template: the byte after it.
+    fn template(&self) -> Option<usize> {
+        let rest = self.text.get(self.at..)?;
+        let line = rest.lines().next()?;
+        Some(self.at + line.find("}}")? + 2)
+    }
+
+    /// A bracket at `at` and what it holds: the byte after its partner.
+    fn balanced(&self, at: usize, open: u8, close: u8) -> Option<usize> {
+        let mut depth = 0_usize;
+        let rest = self.bytes.get(at..)?;
+        for (index, byte) in rest.iter().enumerate() {
+            if *byte == open {
+                depth += 1;
+            } else if *byte == close {
+                depth = depth.checked_sub(1)?;
+                if depth == 0 {
+                    return Some(at + index + 1);
+                }
+            }
+        }
+        None
+    }
+
+    /// A quoted piece from here: the byte after its end. Double quotes may hold line ends and `\"`.
+    fn quoted(&self, quote: u8) -> Option<usize> {
+        let mut at = self.at + 1;
+        while let Some(byte) = self.bytes.get(at).copied() {
+            if byte == quote {
+                return Some(at + 1);
+            }
+            // A quoted text does not reach beyond the one around it.
+            if Some(byte) == self.inside.quote {
+                return None;
+            }
+            let escape = match self.syntax {
+                Syntax::PowerShell => b'`',
+                _ => b'\\',
+            };
+            at += if byte == escape && quote != b'\'' { 2 } else { 1 };
+        }
+        None
+    }
+
+    /// `\"…\"` inside of a quoted text, or one escaped character.
+    fn escaped(&self) -> Option<usize> {
+        if self.continuation().is_some() || matches!(self.syntax, Syntax::PowerShell | Syntax::Cmd) {
+            return None;
+        }
+        let next = self.peek(1)?;
+        if self.inside.quote == Some(b'"') && next == b'"' {
+            let rest = self.text.get(self.at + 2..)?;
+            let line = rest.find('\n').unwrap_or(rest.len());
+            return Some(self.at + 2 + rest.get(..line)?.find("\\\"")? + 2);
+        }
+        let next = self.text.get(self.at + 1..)?.chars().next()?;
+        (!next.is_whitespace()).then(|| self.at + 1 + next.len_utf8())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut(text: &str, syntax: Syntax) -> Vec<&str> {
+        let words = words(text, 0, syntax, Inside::default());
+        words.iter().map(|word| word.raw).collect()
+    }
+
+    #[test]
+    fn words_keep_quotes_placeholders_and_brackets_whole() {
+        let text =
+            "az x -n <my cluster> -p \"a b\" -q '$X y' -v $(cat f | head) -w ${A:-b c} {{ a b }} z\\ \\\"";
+        assert_eq!(
+            cut(text, Syntax::Posix)[1..],
+            [
+                "x",
+                "-n",
+                "<my cluster>",
+                "-p",
+                "\"a b\"",
+                "-q",
+                "'$X y'",
+                "-v",
+                "$(cat f | head)",
+                "-w",
+                "${A:-b c}",
+                "{{ a b }}",
+                "z\\",
+                "\\\""
+            ]
+        );
+    }
+
+    #[test]
+    fn a_command_ends_where_it_ends() {
+        for end in ["\nb", " | b", "; b", " && b", " # b", ") b", " & b", "|b"] {
+            assert_eq!(cut(&format!("az x{end}"), Syntax::Posix), ["az", "x"], "{end}");
+        }
+        assert_eq!(
+            cut("az x > out.txt -n y 2>&1 2>/dev/null z", Syntax::Posix),
+            ["az", "x", "-n", "y", "z"]
+        );
+    }
+
+    #[test]
+    fn lines_are_continued_as_the_language_has_it() {
+        assert_eq!(cut("az \\\n  x \\\r\n\ty\nz", Syntax::Make), ["az", "x", "y"]);
+        assert_eq!(cut("az ^\r\n x\r\ny", Syntax::Cmd), ["az", "x"]);
+        assert_eq!(cut("az `\n x `\n y\nz", Syntax::PowerShell), ["az", "x", "y"]);
+        assert_eq!(cut("az \\\n x ^\n y `\n z", Syntax::Loose), ["az", "x", "y", "z"]);
+    }
+
+    #[test]
+    fn an_open_quote_ends_the_call() {
+        let inside = Inside {
+            quote: Some(b'"'),
+            folded: false,
+        };
+        let text = "az x -n \\\"a b\\\" -q 'c' y\" z";
+        let found: Vec<_> = words(text, 0, Syntax::Posix, inside)
+            .iter()
+            .map(|w| w.raw)
+            .collect();
+        assert_eq!(found, ["az", "x", "-n", "\\\"a b\\\"", "-q", "'c'", "y"]);
+    }
+}
