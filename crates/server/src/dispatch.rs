@@ -150,6 +150,7 @@ impl App {
             Op::GroupsCreate => api::groups::create(self, call).await,
             Op::GroupsGet => api::groups::get(self, &call),
             Op::GroupsExists => api::groups::exists(self, &call),
+            Op::AutoStorage => Err(ApiError::AutoStorage),
             Op::GroupsDelete => api::groups::delete(self, call).await,
             Op::UsagesList => api::usages::list(self, &call),
             Op::OperationResult => api::operations::result(self, &call),

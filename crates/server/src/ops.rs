@@ -128,6 +128,9 @@ operations! {
     GroupsExists "ResourceGroups_CheckExistence" HEAD "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}" ResourceManager Read "Microsoft.Resources/subscriptions/resourceGroups/read";
     GroupsDelete "ResourceGroups_Delete" DELETE "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}" ResourceManager Write "Microsoft.Resources/subscriptions/resourceGroups/delete";
 
+    // Where `az batchai cluster create --use-auto-storage` looks for its account. The path is whole: it is about that group.
+    AutoStorage "StorageAccounts_ListForAutoStorage" GET "/subscriptions/{subscriptionId}/resourceGroups/batchaiautostorage/providers/Microsoft.Storage/storageAccounts" ResourceManager Known "Microsoft.Storage/storageAccounts/read";
+
     UsagesList "Usages_List" GET "/subscriptions/{subscriptionId}/providers/Microsoft.BatchAI/locations/{location}/usages" Since2018_03 Read "Microsoft.BatchAI/locations/usages/read";
     OperationResult "OperationResults_Get" GET "/subscriptions/{subscriptionId}/providers/Microsoft.BatchAI/locations/{location}/operationresults/{operationId}" All Known "Microsoft.BatchAI/locations/operationresults/read";
     OperationStatus "OperationStatuses_Get" GET "/subscriptions/{subscriptionId}/providers/Microsoft.BatchAI/locations/{location}/operationstatuses/{operationId}" All Known "Microsoft.BatchAI/locations/operationstatuses/read";
