@@ -2,7 +2,6 @@
 
 mod backup;
 mod bench;
-mod connect;
 mod migrate;
 mod node;
 mod options;
@@ -45,9 +44,6 @@ enum Command {
     /// Make, list and revoke tokens.
     #[command(subcommand)]
     Token(token::Token),
-    /// Point a client of Batch AI at this server.
-    #[command(subcommand)]
-    Connect(connect::Connect),
     /// Copy the data of a running or stopped server.
     Backup(backup::Backup),
     /// Bring a backup back, for a stopped server.
@@ -82,7 +78,6 @@ pub fn run(arguments: Arguments, surroundings: Surroundings) -> anyhow::Result<E
         Command::Configuration => out::print(crate::config::docs::page()),
         Command::Serve(command) => wait(command.run(&surroundings)),
         Command::Quickstart(command) => wait(command.run(&surroundings)),
-        Command::Connect(command) => wait(command.run(&surroundings)),
         Command::Token(command) => wait(command.run(&surroundings)),
         Command::Stop(command) => wait(command.run(&surroundings)),
         Command::Bench(command) => wait(command.run()),

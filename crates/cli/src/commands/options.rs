@@ -31,9 +31,6 @@ pub struct Options {
     /// PEM file with the private key.
     #[arg(long, value_name = "FILE")]
     tls_key: Option<String>,
-    /// TLS with a certificate of this server's own authority.
-    #[arg(long)]
-    tls_local: bool,
     /// Log to this file, a new one each day [default: stderr].
     #[arg(long, value_name = "FILE")]
     log_file: Option<String>,
@@ -56,7 +53,6 @@ impl Options {
 
     fn flags(&self) -> Vec<Flag> {
         let insecure = self.allow_insecure_listen.then(|| "true".to_owned());
-        let tls_local = self.tls_local.then(|| "true".to_owned());
         [
             ("--data", "data", &self.data),
             ("--listen", "listen", &self.listen),
@@ -64,7 +60,6 @@ impl Options {
             ("--public-url", "public_url", &self.public_url),
             ("--tls-certificate", "tls.certificate", &self.tls_certificate),
             ("--tls-key", "tls.key", &self.tls_key),
-            ("--tls-local", "tls.local", &tls_local),
             ("--log-file", "log.file", &self.log_file),
             ("--log-format", "log.format", &self.log_format),
             ("--log-level", "log.level", &self.log_level),
@@ -101,7 +96,6 @@ mod tests {
             public_url: some("https://x"),
             tls_certificate: some("c"),
             tls_key: some("k"),
-            tls_local: false,
             log_file: some("l"),
             log_format: some("json"),
             log_level: some("warn"),

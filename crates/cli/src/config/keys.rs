@@ -96,12 +96,6 @@ pub const KEYS: &[Key] = &[
     ),
     key("tls.key", Kind::Text, "none", "PEM file with the private key."),
     key(
-        "tls.local",
-        Kind::Flag,
-        "false",
-        "Serve TLS with a certificate of an authority that this server makes for itself, in `tls` of the data folder; see [signing-in.md](signing-in.md). Instead of `tls.certificate` and `tls.key`.",
-    ),
-    key(
         "autoscale.idle_time",
         Kind::Number,
         "60",

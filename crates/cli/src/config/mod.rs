@@ -43,20 +43,12 @@ pub struct Config {
     pub file_servers: FileServers,
 }
 
-/// `[tls]`: certificate and key go together; `local` is instead of them.
+/// `[tls]`: both or neither.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Tls {
     pub certificate: Option<PathBuf>,
     pub key: Option<PathBuf>,
-    pub local: bool,
-}
-
-impl Tls {
-    /// Whether there is TLS at all.
-    pub fn is_on(&self) -> bool {
-        self.local || self.certificate.is_some()
-    }
 }
 
 /// What to do when too few GPUs are free for a new node.

@@ -301,7 +301,6 @@ fn full() -> Config {
         tls: Tls {
             certificate: some(),
             key: some(),
-            local: false,
         },
         autoscale: Autoscale { idle_time: 1 },
         local: Local {

@@ -42,7 +42,7 @@ pub fn remove_note(data: &Path) {
 }
 
 /// Writes a file whole or not at all, readable by its owner only.
-pub fn write_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
+fn write_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     let failed = || format!("{} cannot be written", path.display());
     let draft = path.with_extension("new");
     let _ = std::fs::remove_file(&draft);

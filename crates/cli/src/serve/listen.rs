@@ -14,7 +14,6 @@ use tokio::net::UnixListener;
 use tokio::sync::oneshot;
 use trainyard_server::Scheme;
 
-use super::authority;
 use crate::config::Config;
 
 /// How long a new connection may take for its first request.
@@ -47,10 +46,6 @@ impl Listening {
         let address = listener.local_addr()?;
         let tls = match (&config.tls.certificate, &config.tls.key) {
             (Some(certificate), Some(key)) => Some(read_tls(certificate, key).await?),
-            _ if config.tls.local => {
-                let files = authority::certify(config.data(), &authority::names(config))?;
-                Some(read_tls(&files.certificate, &files.key).await?)
-            }
             _ => None,
         };
         let url = url(address, tls.is_some());

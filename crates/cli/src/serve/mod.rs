@@ -1,8 +1,7 @@
 //! The joint between this command and the rooms it runs: the server, the node process, the store's files.
 
-pub mod authority;
 mod backup;
-pub mod files;
+mod files;
 mod listen;
 mod ports;
 mod settings;
