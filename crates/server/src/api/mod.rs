@@ -6,6 +6,7 @@ pub mod file_servers;
 pub mod files;
 mod grants;
 pub mod groups;
+pub mod imports;
 pub mod jobs;
 mod mounts;
 pub mod nodes;
