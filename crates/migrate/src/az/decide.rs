@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::facts::Facts;
-use super::grammar::{Dialect, Role};
+use super::grammar::{Command, Dialect, Role};
 use super::mixed;
 use super::parse::{self, Misfit, Parsed};
 use super::remarks;
 use super::translate::{self, Source, Translation};
-use super::words::{Place, Site, Word, unwrap};
-use super::write::Writer;
+use super::words::{Place, Site, Syntax, Word, unwrap};
+use super::write::{Writer, prefixed};
 use crate::call::{Call, Verdict};
 use crate::edit::Edit;
 use crate::known::Known;
@@ -105,7 +105,8 @@ fn facts(readings: &[(Site<'_>, Reading<'_>)]) -> Facts {
 /// What a site is, and as much of it as is the call.
 fn read<'a>(site: &Site<'a>) -> (Site<'a>, Reading<'a>) {
     let reading = whole(site);
-    if site.place == Place::Text && matches!(reading, Reading::Question(_)) {
+    let talk = site.place == Place::Text || site.syntax == Syntax::Loose;
+    if talk && matches!(reading, Reading::Question(_)) {
         return sentence(site).unwrap_or((site.clone(), reading));
     }
     (site.clone(), reading)
@@ -156,7 +157,8 @@ fn sentence<'a>(site: &Site<'a>) -> Option<(Site<'a>, Reading<'a>)> {
         .into_iter()
         .find_map(stray)?;
     let at = words.iter().position(|word| word.raw == stray)?;
-    if !words.get(..at)?.iter().any(Word::is_option) {
+    let has_options = |words: &[Word<'_>]| words.iter().any(Word::is_option);
+    if !has_options(words.get(..at)?) || has_options(words.get(at..)?) {
         return None;
     }
     let shorter = Site {
@@ -169,7 +171,7 @@ fn sentence<'a>(site: &Site<'a>) -> Option<(Site<'a>, Reading<'a>)> {
 
 /// Reads the words after `az batchai`.
 fn call<'a>(site: &Site<'a>, words: &[Word<'a>]) -> Reading<'a> {
-    if words.iter().any(|word| ["-h", "--help"].contains(&word.raw)) {
+    if words.iter().any(|word| ["-h", "--help"].contains(&word.raw)) || is_group(words) {
         return Reading::Current(Vec::new());
     }
     match parse::call(Dialect::V03, words) {
@@ -201,6 +203,14 @@ fn call<'a>(site: &Site<'a>, words: &[Word<'a>]) -> Reading<'a> {
         return with_slip(site, words, &full, vec![edit]);
     }
     Reading::Question(complaint(words))
+}
+
+/// Whether the words are nothing or only a group, which prints help.
+fn is_group(words: &[Word<'_>]) -> bool {
+    let group = parse::path(words).join(" ") + " ";
+    let inside = |command: &Command| command.path.starts_with(&group);
+    let is_path = !words.iter().any(|word| word.is_option() || word.is_splice());
+    is_path && (words.is_empty() || Dialect::V03.commands().iter().any(inside))
 }
 
 /// A call with words forgotten: `words` as they stand, `full` with what was forgotten.
@@ -381,7 +391,8 @@ fn creates(
     if !needed.insert((key, region.clone())) {
         return;
     }
-    let [workspace, experiment] = remarks::creates(group.as_deref(), &region);
+    let [workspace, experiment] =
+        remarks::creates(group.as_deref(), &region, &prefixed("migrated-", &region, site));
     if known.add_creates && site.own_line && site.place == Place::Code {
         let start = site.span().start;
         let line = site

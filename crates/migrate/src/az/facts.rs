@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::grammar::{Dialect, Role};
 use super::parse::Parsed;
-use super::words::{Word, is_literal, unwrap};
+use super::words::{Word, is_literal, is_name, unwrap};
 use crate::known::{Known, REGION_MARK};
 
 /// Facts of one file.
@@ -40,7 +40,7 @@ impl Region {
 /// The short name of a region that was written as a display name or quoted; variables stay.
 pub fn short_name(raw: &str) -> String {
     let (_, inner, _) = unwrap(raw);
-    if is_literal(inner) {
+    if is_name(inner) {
         inner
             .chars()
             .filter(|c| !c.is_whitespace())
@@ -111,6 +111,7 @@ impl Facts {
     pub fn learn_create(&mut self, parsed: &Parsed<'_>) {
         if let Some(location) = parsed.raw(Role::Location)
             && let Some(thing) = thing(parsed)
+            && (is_name(unwrap(location).1) || !is_literal(location))
         {
             self.named.entry(thing).or_default().insert(short_name(location));
         }

@@ -24,7 +24,8 @@ pub fn is_new(words: &[Word<'_>]) -> bool {
     let option = |word: &Word<'_>| {
         let text = word.plain();
         let name = text.split('=').next().unwrap_or_default();
-        let experiment = first == Some("job") && name.len() > 3 && "--experiment".starts_with(name);
+        let experiment =
+            first == Some("job") && name.len() > "--exp".len() && "--experiment".starts_with(name);
         // `-e` of the 0.2 file lists was a number of minutes; with a workspace beside it is not.
         name == "--ids"
             || name.starts_with("-w")

@@ -15,6 +15,11 @@ pub fn of_old(source: &Source<'_, '_>, region: &Region, remarks: &mut Vec<String
     if !region.is_known() {
         remarks.push(REGION.to_owned());
     }
+    if let Some((name, value)) = display_name(source.site.text, &region.text) {
+        remarks.push(format!(
+            "{name} is {value:?} in this text: it has to be the short name, as in westeurope"
+        ));
+    }
     if let Some(from) = region.from {
         remarks.push(format!("the region {} is from {from}", region.text));
     }
@@ -40,6 +45,25 @@ pub fn of_current(parsed: &Parsed<'_>) -> Vec<String> {
         remarks.push("it fails when it runs: there is no --storage-sku and no file".to_owned());
     }
     remarks
+}
+
+/// A variable that was given the display name of a region somewhere in the text: its name and that value.
+fn display_name(text: &str, region: &str) -> Option<(String, String)> {
+    let name = region.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    if name.is_empty() || !region.starts_with(['$', '%']) {
+        return None;
+    }
+    let given = |line: &str| {
+        let (_, rest) = line
+            .split_once(name)
+            .filter(|(before, _)| !before.ends_with(|c: char| c.is_alphanumeric()))?;
+        let value = rest.trim_start_matches([' ', ':', '?']).strip_prefix('=')?.trim();
+        let value = value.trim_matches(['"', '\'', ';']);
+        let display = value.contains(' ') || value.chars().any(|c| c.is_ascii_uppercase());
+        let plain = value.chars().all(|c| c.is_ascii_alphanumeric() || c == ' ');
+        (display && plain).then(|| value.to_owned())
+    };
+    Some((name.to_owned(), text.lines().find_map(given)?))
 }
 
 /// Scripts that read what the call prints.
@@ -76,10 +100,10 @@ fn names(query: &str, member: &str) -> bool {
 }
 
 /// The commands that make what a translated `create` needs.
-pub fn creates(group: Option<&str>, region: &str) -> [String; 2] {
+pub fn creates(group: Option<&str>, region: &str, workspace: &str) -> [String; 2] {
     let group = group.map(|group| format!(" -g {group}")).unwrap_or_default();
     [
-        format!("az batchai workspace create{group} -n migrated-{region} -l {region}"),
-        format!("az batchai experiment create{group} -w migrated-{region} -n {EXPERIMENT}"),
+        format!("az batchai workspace create{group} -n {workspace} -l {region}"),
+        format!("az batchai experiment create{group} -w {workspace} -n {EXPERIMENT}"),
     ]
 }

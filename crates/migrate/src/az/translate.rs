@@ -4,7 +4,7 @@ use super::facts::{Facts, Region};
 use super::grammar::{Command, Dialect, Opt, Role};
 use super::parse::{Given, Parsed};
 use super::remarks;
-use super::words::{Site, Word, is_literal, unwrap};
+use super::words::{Site, Word, is_literal, is_name, unwrap};
 use super::write::{Writer, path, prefixed};
 use crate::edit::Edit;
 use crate::known::{EXPERIMENT, Known, SUBSCRIPTION_MARK};
@@ -159,7 +159,11 @@ impl Work<'_, '_> {
         let (Some(group), Some(value)) = (parsed.raw(group), &given.value) else {
             return;
         };
-        let same = |own: &str| unwrap(own).1.eq_ignore_ascii_case(unwrap(group).1);
+        // Names of groups are the same in capitals, those of variables are not.
+        let same = |own: &str| {
+            let (own, other) = (unwrap(own).1, unwrap(group).1);
+            own == other || (is_literal(own) && own.eq_ignore_ascii_case(other))
+        };
         if parsed.raw(Role::Group).is_some_and(same) || value.plain().starts_with('/') {
             return;
         }
@@ -171,7 +175,7 @@ impl Work<'_, '_> {
         }
         let subscription = subscription.unwrap_or_else(|| SUBSCRIPTION_MARK.to_owned());
         let location = parsed.raw(Role::Location).unwrap_or(&self.region.text);
-        let location = if is_literal(unwrap(location).1) {
+        let location = if is_name(unwrap(location).1) {
             &self.region.text
         } else {
             location
@@ -187,7 +191,7 @@ impl Work<'_, '_> {
                 (&format!("/{kind}/"), false),
                 (value.raw, true),
             ],
-            source.site.syntax,
+            source.site,
         );
         self.writer.replace(value.span.clone(), id);
     }
@@ -228,19 +232,19 @@ impl Work<'_, '_> {
             .filter(|given| given.option.role == Role::Location)
             .collect();
         let Some((last, others)) = places.split_last() else {
-            let workspace = format!("migrated-{}", self.region.text);
+            let workspace = prefixed("migrated-", &self.region.text, source.site);
             return self.writer.append(option, Some(&workspace));
         };
         for given in others {
             self.writer.remove(given);
         }
         let raw = last.value.as_ref().map_or("", |value| value.raw);
-        let raw = if is_literal(unwrap(raw).1) {
+        let raw = if is_name(unwrap(raw).1) {
             &self.region.text
         } else {
             raw
         };
-        let workspace = prefixed("migrated-", raw, source.site.syntax);
+        let workspace = prefixed("migrated-", raw, source.site);
         self.writer.put(last, option, &workspace);
     }
 

@@ -40,7 +40,7 @@ impl<'a> Word<'a> {
         let (_, inner, _) = unwrap(self.raw);
         inner.len() > 1
             && inner.starts_with('-')
-            && !inner.contains(' ')
+            && (self.raw.starts_with('-') || !inner.contains(' '))
             && !inner
                 .trim_start_matches('-')
                 .starts_with(|c: char| c.is_ascii_digit())
@@ -84,6 +84,12 @@ pub fn plain(raw: &str) -> String {
 /// Whether a text says its value itself: no variable, no command, no field of a template, no placeholder.
 pub fn is_literal(text: &str) -> bool {
     !text.contains(['$', '`', '%', '{', '}', '<', '>', '@', '!', '*'])
+}
+
+/// Whether a text can be the name of a region: letters, digits, blanks, and what some tools put between.
+pub fn is_name(text: &str) -> bool {
+    text.chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, ' ' | '-' | '_'))
 }
 
 /// How a file writes what continues a line and what is a variable.
@@ -135,6 +141,8 @@ pub struct Site<'a> {
     pub place: Place,
     /// How its file writes things.
     pub syntax: Syntax,
+    /// Whether it stands in quotes, so that it can't have its own.
+    pub quoted: bool,
     /// Whether a line may be put before it, at the line on which it begins.
     pub own_line: bool,
 }
@@ -163,7 +171,7 @@ mod tests {
     #[test]
     fn options_and_splices_are_told_from_values() {
         let word = |raw| Word { start: 0, raw };
-        for option in ["-n", "--name=x", "\"-n\"", "-nx"] {
+        for option in ["-n", "--name=x", "\"-n\"", "-nx", "-n='a b'", "-n\"a b\""] {
             assert!(word(option).is_option(), "{option}");
         }
         for value in ["-", "-1", "--5", "n", "\"-a b\"", "$X"] {

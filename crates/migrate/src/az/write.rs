@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::grammar::{Command, Opt};
 use super::parse::{Attach, Given, Value};
-use super::words::{Site, Syntax, Word, is_literal, unwrap};
+use super::words::{Site, Syntax, Word, is_literal, is_name, unwrap};
 use crate::edit::Edit;
 
 /// Collects the edits of one call.
@@ -184,13 +184,14 @@ fn respell(old: &str, target: &'static Command, option: &'static Opt) -> Option<
 }
 
 /// `before` and a value in one word, as the value was quoted: `"$LOC"` gives `"migrated-$LOC"`.
-pub fn prefixed(before: &str, raw: &str, syntax: Syntax) -> String {
+pub fn prefixed(before: &str, raw: &str, site: &Site<'_>) -> String {
     let (open, inner, close) = unwrap(raw);
-    if is_literal(inner) {
+    if is_name(inner) && !inner.contains(' ') {
         return format!("{before}{inner}");
     }
-    if syntax == Syntax::PowerShell && needs_brackets(inner) {
-        return format!("\"{before}$({inner})\"");
+    if site.syntax == Syntax::PowerShell && needs_brackets(inner) {
+        let quote = if site.quoted { "" } else { "\"" };
+        return format!("{quote}{before}$({inner}){quote}");
     }
     // A variable in single quotes is none; text in them stays as it is.
     format!("{open}{before}{inner}{close}")
@@ -202,9 +203,13 @@ fn needs_brackets(inner: &str) -> bool {
 }
 
 /// Pieces of a path, some of which are values of the call, in one word. It is quoted where one of them was.
-pub fn path(pieces: &[(&str, bool)], syntax: Syntax) -> String {
+pub fn path(pieces: &[(&str, bool)], site: &Site<'_>) -> String {
     let mut quote = "";
     let mut text = String::new();
+    let varies = |(piece, is_value): &(&str, bool)| {
+        *is_value && !piece.starts_with('\'') && piece.contains(['$', '`'])
+    };
+    let varies = pieces.iter().any(varies);
     for (piece, is_value) in pieces {
         let (open, inner, _) = unwrap(piece);
         if !is_value {
@@ -214,12 +219,68 @@ pub fn path(pieces: &[(&str, bool)], syntax: Syntax) -> String {
         if quote.is_empty() && !(is_literal(inner) && !inner.contains(' ')) {
             quote = open;
         }
-        if syntax == Syntax::PowerShell && needs_brackets(inner) {
-            quote = "\"";
+        if site.syntax == Syntax::PowerShell && needs_brackets(inner) {
+            quote = if site.quoted { "" } else { "\"" };
             text.push_str(&format!("$({inner})"));
         } else {
             text.push_str(inner);
         }
     }
+    // In single quotes a variable would be none.
+    let quote = if varies && quote == "'" && !site.quoted {
+        "\""
+    } else {
+        quote
+    };
     format!("{quote}{text}{quote}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::az::words::Place;
+
+    fn site(syntax: Syntax, quoted: bool) -> Site<'static> {
+        Site {
+            text: "",
+            words: Vec::new(),
+            place: Place::Code,
+            syntax,
+            quoted,
+            own_line: false,
+        }
+    }
+
+    #[test]
+    fn quotes_stay_where_a_value_gets_a_beginning() {
+        let bash = site(Syntax::Posix, false);
+        for (raw, now) in [
+            ("eastus", "m-eastus"),
+            ("\"$L\"", "\"m-$L\""),
+            ("\\\"$L\\\"", "\\\"m-$L\\\""),
+            ("${L:-x}", "m-${L:-x}"),
+            ("<a b>", "m-<a b>"),
+        ] {
+            assert_eq!(prefixed("m-", raw, &bash), now);
+        }
+        assert_eq!(
+            prefixed("m-", "$x.y", &site(Syntax::PowerShell, false)),
+            "\"m-$($x.y)\""
+        );
+        assert_eq!(
+            prefixed("m-", "$x.y", &site(Syntax::PowerShell, true)),
+            "m-$($x.y)"
+        );
+        assert_eq!(prefixed("m-", "$x", &site(Syntax::PowerShell, false)), "m-$x");
+    }
+
+    #[test]
+    fn a_path_is_quoted_so_that_its_variables_are_read() {
+        let bash = site(Syntax::Posix, false);
+        let of = |a, b| path(&[("/g/", false), (a, true), ("/", false), (b, true)], &bash);
+        assert_eq!(of("g", "'c'"), "/g/g/c");
+        assert_eq!(of("\"$G\"", "c"), "\"/g/$G/c\"");
+        assert_eq!(of("'x y'", "c"), "'/g/x y/c'");
+        assert_eq!(of("'x y'", "$C"), "\"/g/x y/$C\"");
+    }
 }

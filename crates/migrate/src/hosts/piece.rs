@@ -16,10 +16,41 @@ pub struct Piece {
     pub places: Vec<usize>,
     /// How it is read.
     pub syntax: Syntax,
-    /// Whether an end of a line is only a blank.
-    pub folded: bool,
-    /// How a text is written back: as it is, or with escapes.
-    pub write: fn(&str) -> String,
+    /// How a text is written into it.
+    pub write: Write,
+}
+
+/// How a text is written into a piece.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Write {
+    /// As it is; lines may come.
+    Plain,
+    /// Each line with this before it; lines may come.
+    Indented(String),
+    /// On one line.
+    OneLine,
+    /// In YAML's single quotes, on one line.
+    SingleQuoted,
+    /// In YAML's double quotes, on one line.
+    DoubleQuoted,
+}
+
+impl Write {
+    fn text(&self, text: &str) -> String {
+        match self {
+            Self::Plain | Self::OneLine => text.to_owned(),
+            Self::Indented(indent) => text.replace('\n', &format!("\n{indent}")),
+            Self::SingleQuoted => text.replace('\'', "''"),
+            Self::DoubleQuoted => text
+                .replace('\\', "\\\\")
+                .replace('"', "\\\"")
+                .replace('\n', "\\n"),
+        }
+    }
+
+    fn takes_lines(&self) -> bool {
+        matches!(self, Self::Plain | Self::Indented(_))
+    }
 }
 
 impl Piece {
@@ -29,17 +60,16 @@ impl Piece {
             text: text.to_owned(),
             places: (start..=start + text.len()).collect(),
             syntax,
-            folded: false,
-            write: str::to_owned,
+            write: Write::Plain,
         }
     }
 
     fn sites(&self) -> Vec<Site<'_>> {
-        if self.folded {
-            shell::folded_sites(&self.text)
-        } else {
-            shell::sites(&self.text, self.syntax)
+        let mut sites = shell::sites(&self.text, self.syntax);
+        for site in &mut sites {
+            site.own_line &= self.write.takes_lines();
         }
+        sites
     }
 
     fn place(&self, at: usize) -> usize {
@@ -56,7 +86,7 @@ impl Piece {
             for edit in edits {
                 *edit = Edit {
                     span: self.place(edit.span.start)..self.place(edit.span.end),
-                    text: (self.write)(&edit.text),
+                    text: self.write.text(&edit.text),
                 };
             }
         }

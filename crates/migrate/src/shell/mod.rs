@@ -11,7 +11,6 @@ use crate::call::Call;
 use crate::known::Known;
 
 use bash::{Around, Script};
-use split::Inside;
 
 /// Calls in the text of a Unix shell: a script, one line of one, a cell that begins with `!`.
 pub fn calls(text: &str, known: &Known) -> Vec<Call> {
@@ -21,28 +20,17 @@ pub fn calls(text: &str, known: &Known) -> Vec<Call> {
 
 /// Command lines in a text of this syntax.
 pub fn sites(text: &str, syntax: Syntax) -> Vec<Site<'_>> {
-    sites_in(text, syntax, false)
-}
-
-/// Command lines in a text in which an end of a line is no more than a blank.
-pub fn folded_sites(text: &str) -> Vec<Site<'_>> {
-    sites_in(text, Syntax::Posix, true)
-}
-
-fn sites_in(text: &str, syntax: Syntax, folded: bool) -> Vec<Site<'_>> {
     let places = mentions::mentions(text, syntax);
     if places.is_empty() {
         return Vec::new();
     }
-    let script = (syntax == Syntax::Posix && !folded)
-        .then(|| Script::read(text))
-        .flatten();
+    let script = (syntax == Syntax::Posix).then(|| Script::read(text)).flatten();
     let mut sites: Vec<Site<'_>> = Vec::new();
     for start in places {
         let around = script
             .as_ref()
             .map_or(Around::Unclear, |script| script.around(start));
-        let (inside, place) = match around {
+        let (quote, place) = match around {
             Around::Quoted(quote) => surround::quoted(text, start, quote),
             Around::Plain => (None, Place::Text),
             Around::Command(_) if syntax == Syntax::Posix => (
@@ -51,15 +39,17 @@ fn sites_in(text: &str, syntax: Syntax, folded: bool) -> Vec<Site<'_>> {
             ),
             Around::Command(_) | Around::Unclear => surround::of(text, start, syntax),
         };
-        let inside = Inside {
-            quote: inside,
-            folded,
-        };
-        let tolerant = split::words(text, start, syntax, inside);
+        let own_line = surround::own_line(text, start);
+        // In a document a call that begins its line was meant to be run; one within a sentence is talk.
+        let talk = syntax == Syntax::Loose && !own_line;
+        let place = if talk { Place::Text } else { place };
+        let tolerant = split::words(text, start, syntax, quote);
         let words = match around {
             Around::Command(spans) => better(text, spans, tolerant),
             _ => tolerant,
         };
+        let prose = place == Place::Text && quote != Some(b'`');
+        let words = if prose { within_sentence(words) } else { words };
         // A call inside of another one's words is that one's value.
         if words.len() < 2
             || sites
@@ -73,7 +63,8 @@ fn sites_in(text: &str, syntax: Syntax, folded: bool) -> Vec<Site<'_>> {
             words,
             place,
             syntax,
-            own_line: !folded && surround::own_line(text, start),
+            quoted: quote.is_some_and(|quote| quote != b'`'),
+            own_line,
         });
     }
     sites
@@ -89,4 +80,16 @@ fn better<'a>(text: &'a str, spans: Vec<std::ops::Range<usize>>, tolerant: Vec<W
     } else {
         exact
     }
+}
+
+/// In prose a comma or a full stop ends the call and is no part of it.
+fn within_sentence(mut words: Vec<Word<'_>>) -> Vec<Word<'_>> {
+    let ends = |word: &Word<'_>| word.raw.len() > 1 && word.raw.ends_with([',', '.', ':']);
+    if let Some(at) = words.iter().position(ends) {
+        words.truncate(at + 1);
+        if let Some(last) = words.last_mut() {
+            last.raw = last.raw.trim_end_matches([',', '.', ':']);
+        }
+    }
+    words
 }

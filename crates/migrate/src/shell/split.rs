@@ -3,24 +3,15 @@
 
 use crate::az::words::{Syntax, Word};
 
-/// Where a call stands in its line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Inside {
-    /// The quote which is open around it: `"`, `'` or a back-tick.
-    pub quote: Option<u8>,
-    /// Whether an end of a line is no more than a blank (folded text).
-    pub folded: bool,
-}
-
 /// Words of a call from byte `start` on, up to where the command ends: a line's end that is not continued,
 /// `|`, `;`, `&`, a comment, a bracket or quote that was opened before it. Redirections are left out.
-pub fn words<'a>(text: &'a str, start: usize, syntax: Syntax, inside: Inside) -> Vec<Word<'a>> {
+pub fn words<'a>(text: &'a str, start: usize, syntax: Syntax, quote: Option<u8>) -> Vec<Word<'a>> {
     let mut splitter = Splitter {
         text,
         bytes: text.as_bytes(),
         at: start,
         syntax,
-        inside,
+        quote,
     };
     let mut words = Vec::new();
     while splitter.blanks() {
@@ -37,7 +28,8 @@ struct Splitter<'a> {
     bytes: &'a [u8],
     at: usize,
     syntax: Syntax,
-    inside: Inside,
+    /// The quote which is open around the call: `"`, `'` or a back-tick.
+    quote: Option<u8>,
 }
 
 impl<'a> Splitter<'a> {
@@ -51,7 +43,6 @@ impl<'a> Splitter<'a> {
             match self.peek(0) {
                 None => return false,
                 Some(b' ' | b'\t') => self.at += 1,
-                Some(b'\n' | b'\r') if self.inside.folded => self.at += 1,
                 Some(_) => {
                     if let Some(end) = self.continuation() {
                         self.at = end;
@@ -68,7 +59,7 @@ impl<'a> Splitter<'a> {
     /// The byte after a continued end of a line. A blank line after it ends the command all the same.
     fn continuation(&self) -> Option<usize> {
         let mark = self.peek(0)?;
-        if !self.syntax.continues(mark) || self.inside.quote == Some(mark) {
+        if !self.syntax.continues(mark) || self.quote == Some(mark) {
             return None;
         }
         let rest = self.text.get(self.at + 1..)?;
@@ -94,14 +85,18 @@ impl<'a> Splitter<'a> {
         let quoted = target
             .strip_prefix(['"', '\''])
             .and_then(|inner| inner.find(['"', '\'']))
-            .filter(|_| self.inside.quote.is_none());
+            .filter(|_| self.quote.is_none());
         Some(self.text.len() - target.len() + quoted.map_or(length, |inner| inner + 2))
     }
 
     fn ends(&self) -> bool {
         let Some(byte) = self.peek(0) else { return true };
         matches!(byte, b'\n' | b'\r' | b'|' | b';' | b'&' | b')')
-            || Some(byte) == self.inside.quote
+            || Some(byte) == self.quote
+            || (byte == b'}'
+                && self
+                    .peek(1)
+                    .is_none_or(|next| next.is_ascii_whitespace() || b";)}".contains(&next)))
             || (byte == b'#' && self.syntax != Syntax::Cmd)
     }
 
@@ -125,8 +120,8 @@ impl<'a> Splitter<'a> {
                 b'$' if self.peek(1) == Some(b'{') => self.balanced(self.at + 1, b'{', b'}'),
                 b'{' if self.peek(1) == Some(b'{') => self.template(),
                 b'(' => self.balanced(self.at, b'(', b')'),
-                b'"' | b'\'' if self.inside.quote != Some(byte) => self.quoted(byte),
-                b'`' if self.inside.quote != Some(byte) && self.syntax == Syntax::Posix => self.quoted(byte),
+                b'"' | b'\'' if self.quote != Some(byte) => self.quoted(byte),
+                b'`' if self.quote != Some(byte) && self.syntax == Syntax::Posix => self.quoted(byte),
                 b'\\' => self.escaped(),
                 _ => None,
             };
@@ -136,7 +131,7 @@ impl<'a> Splitter<'a> {
             }
             let blank = matches!(byte, b' ' | b'\t');
             let stop = matches!(byte, b'\n' | b'\r' | b'|' | b';' | b'&' | b')' | b'<' | b'>');
-            if blank || stop || Some(byte) == self.inside.quote || self.continuation().is_some() {
+            if blank || stop || Some(byte) == self.quote || self.continuation().is_some() {
                 break;
             }
             self.at += self.text.get(self.at..)?.chars().next()?.len_utf8();
@@ -176,7 +171,7 @@ impl<'a> Splitter<'a> {
                 return Some(at + 1);
             }
             // A quoted text does not reach beyond the one around it.
-            if Some(byte) == self.inside.quote {
+            if Some(byte) == self.quote {
                 return None;
             }
             let escape = match self.syntax {
@@ -194,7 +189,7 @@ impl<'a> Splitter<'a> {
             return None;
         }
         let next = self.peek(1)?;
-        if self.inside.quote == Some(b'"') && next == b'"' {
+        if self.quote == Some(b'"') && next == b'"' {
             let rest = self.text.get(self.at + 2..)?;
             let line = rest.find('\n').unwrap_or(rest.len());
             return Some(self.at + 2 + rest.get(..line)?.find("\\\"")? + 2);
@@ -209,7 +204,7 @@ mod tests {
     use super::*;
 
     fn cut(text: &str, syntax: Syntax) -> Vec<&str> {
-        let words = words(text, 0, syntax, Inside::default());
+        let words = words(text, 0, syntax, None);
         words.iter().map(|word| word.raw).collect()
     }
 
@@ -259,10 +254,7 @@ mod tests {
 
     #[test]
     fn an_open_quote_ends_the_call() {
-        let inside = Inside {
-            quote: Some(b'"'),
-            folded: false,
-        };
+        let inside = Some(b'"');
         let text = "az x -n \\\"a b\\\" -q 'c' y\" z";
         let found: Vec<_> = words(text, 0, Syntax::Posix, inside)
             .iter()

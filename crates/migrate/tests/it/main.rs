@@ -6,5 +6,7 @@
 
 mod corpus;
 mod counts;
+mod files;
 mod fixtures;
+mod property;
 mod recipes;
