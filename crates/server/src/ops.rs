@@ -131,6 +131,9 @@ operations! {
     OperationsList "Operations_List" GET "/providers/Microsoft.BatchAI/operations" All Known "Microsoft.BatchAI/operations/read";
     SubscriptionsList "Subscriptions_List" GET "/subscriptions" ResourceManager Known "Microsoft.Resources/subscriptions/read";
     SubscriptionsGet "Subscriptions_Get" GET "/subscriptions/{subscriptionId}" ResourceManager Known "Microsoft.Resources/subscriptions/read";
+    // Where `az batchai cluster create --use-auto-storage` looks for its account. Before any list of
+    // accounts by group: the first row that fits is taken.
+    AutoStorage "StorageAccounts_ListForAutoStorage" GET "/subscriptions/{subscriptionId}/resourceGroups/batchaiautostorage/providers/Microsoft.Storage/storageAccounts" ResourceManager Known "Microsoft.Storage/storageAccounts/read";
     ProvidersGet "Providers_Get" GET "/subscriptions/{subscriptionId}/providers/Microsoft.BatchAI" ResourceManager Known "Microsoft.Resources/subscriptions/providers/read";
     ProvidersRegister "Providers_Register" POST "/subscriptions/{subscriptionId}/providers/Microsoft.BatchAI/register" ResourceManager Write "Microsoft.BatchAI/register/action";
     ProvidersUnregister "Providers_Unregister" POST "/subscriptions/{subscriptionId}/providers/Microsoft.BatchAI/unregister" ResourceManager Write "Microsoft.BatchAI/unregister/action";
@@ -146,9 +149,6 @@ operations! {
     GroupsGet "ResourceGroups_Get" GET "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}" ResourceManager Read "Microsoft.Resources/subscriptions/resourceGroups/read";
     GroupsExists "ResourceGroups_CheckExistence" HEAD "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}" ResourceManager Read "Microsoft.Resources/subscriptions/resourceGroups/read";
     GroupsDelete "ResourceGroups_Delete" DELETE "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}" ResourceManager Write "Microsoft.Resources/subscriptions/resourceGroups/delete";
-
-    // Where `az batchai cluster create --use-auto-storage` looks for its account. The path is whole: it is about that group.
-    AutoStorage "StorageAccounts_ListForAutoStorage" GET "/subscriptions/{subscriptionId}/resourceGroups/batchaiautostorage/providers/Microsoft.Storage/storageAccounts" ResourceManager Known "Microsoft.Storage/storageAccounts/read";
 
     UsagesList "Usages_List" GET "/subscriptions/{subscriptionId}/providers/Microsoft.BatchAI/locations/{location}/usages" Since2018_03 Read "Microsoft.BatchAI/locations/usages/read";
     OperationResult "OperationResults_Get" GET "/subscriptions/{subscriptionId}/providers/Microsoft.BatchAI/locations/{location}/operationresults/{operationId}" All Known "Microsoft.BatchAI/locations/operationresults/read";

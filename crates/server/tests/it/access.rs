@@ -127,6 +127,12 @@ const TABLE: &[(&str, &str, Need, Where)] = &[
     ("Subscriptions_List", "/subscriptions", Token, Server),
     ("Subscriptions_Get", "{sub}", Token, Subscription),
     (
+        "StorageAccounts_ListForAutoStorage",
+        "{sub}/resourceGroups/batchaiautostorage/providers/Microsoft.Storage/storageAccounts",
+        Token,
+        Subscription,
+    ),
+    (
         "Providers_Get",
         "{sub}/providers/Microsoft.BatchAI",
         Token,
