@@ -8,6 +8,7 @@ use trainyard_store::{Principal, Role, Token};
 use crate::App;
 use crate::arm_error::ApiError;
 use crate::ops::{Access, Operation, Parameters};
+use crate::sign_in::Claims;
 
 /// Who calls.
 #[derive(Debug, Clone)]
@@ -126,17 +127,24 @@ fn identify(app: &App, headers: &HeaderMap) -> Result<Caller, ApiError> {
         return Err(ApiError::Unauthenticated);
     }
     let token = token.trim();
-    let now = app.ports.clock.now();
-    // One that somebody signed in for names the credential that it was got with: it ends with that.
-    if let Some(claims) = app.ports.sign_in_key.read_token(token, now.as_second()) {
-        let found = app.ports.store.read(|s| s.credential(&claims.cid))?;
-        let held =
-            found.filter(|(credential, principal)| credential.holds(now) && principal.app_id == claims.appid);
-        let caller = held.map(|(_, principal)| Caller::from(principal));
-        return caller.ok_or(ApiError::Unauthenticated);
+    if let Some(claims) = app.ports.sign_in_key.read_token(token) {
+        return signed_in(app, &claims);
     }
     let found = app.ports.store.read(|s| s.token(&hash(token)))?;
     found.map(Caller::from).ok_or(ApiError::Unauthenticated)
+}
+
+/// The principal that signed in for a token. A token names the credential that it was got with, and ends with that.
+fn signed_in(app: &App, claims: &Claims) -> Result<Caller, ApiError> {
+    let now = app.ports.clock.now();
+    if now.as_second() >= claims.exp {
+        return Err(ApiError::Unauthenticated);
+    }
+    let found = app.ports.store.read(|s| s.credential(&claims.cid))?;
+    let held =
+        found.filter(|(credential, principal)| credential.holds(now) && principal.app_id == claims.appid);
+    let caller = held.map(|(_, principal)| Caller::from(principal));
+    caller.ok_or(ApiError::Unauthenticated)
 }
 
 #[cfg(test)]
