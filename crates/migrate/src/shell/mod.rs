@@ -60,11 +60,12 @@ pub fn sites(text: &str, syntax: Syntax) -> Vec<Site<'_>> {
         }
         sites.push(Site {
             text,
-            words,
             place,
             syntax,
+            goes_on: quote.is_some_and(|quote| surround::goes_on(text, words.last(), quote)),
             quoted: quote.is_some_and(|quote| quote != b'`'),
             own_line,
+            words,
         });
     }
     sites
