@@ -33,6 +33,15 @@ def yard(server):
     return yard
 
 
+@pytest.fixture(scope="session")
+def clients_server():
+    """A server for the vendor's clients alone, with the resource group that they work in."""
+    with harness.running_server() as server:
+        group = f"/subscriptions/{server.subscription()}/resourcegroups/Seed-Group"
+        assert server.call("PUT", group, json={"location": yards.LOCATION}).status_code in (200, 201)
+        yield server
+
+
 @pytest.fixture
 def fact():
     """Notes a figure for the end of the run."""

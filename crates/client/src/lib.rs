@@ -7,6 +7,7 @@ mod client;
 mod connection;
 mod endpoint;
 mod error;
+mod imports;
 mod model;
 mod operation;
 mod resources;

@@ -16,6 +16,7 @@ mod embedded;
 pub mod file;
 mod flat_id;
 pub mod hosts;
+pub mod import;
 pub mod javascript;
 pub mod json;
 pub mod known;

@@ -153,6 +153,9 @@ pub enum ApiError {
     /// The folder of a file server cannot be made.
     #[error("the folder of a file server cannot be made")]
     FileServerFolder(#[source] FolderError),
+    /// `--use-auto-storage` of the vendor's command line: it would go on to the vendor's own storage hosts.
+    #[error("there is no auto-storage")]
+    AutoStorage,
     /// If-Match or If-None-Match does not hold.
     #[error("a precondition of the request does not hold")]
     Precondition,
@@ -384,6 +387,16 @@ impl ApiError {
                     "The Resource 'Microsoft.BatchAI/{}/{name}' under resource group '{group}' was not found.",
                     kind.flat_type()
                 ),
+            ),
+            ApiError::AutoStorage => shown(
+                bad,
+                "AutoStorageNotAvailable",
+                "--use-auto-storage cannot work here: it makes its share and container at the storage hosts of the old \
+                 service. Leave it out and name an account instead: --storage-account-name ANY_NAME \
+                 --storage-account-key ANY_KEY --afs-name SHARE --afs-mount-path autoafs --bfs-name CONTAINER \
+                 --bfs-mount-path autobfs. Share and container are folders of this server; the setting \
+                 storage_accounts.ANY_NAME.directory says where, or else they are made in the data folder."
+                    .to_owned(),
             ),
             ApiError::InOtherRegion { kind, name, region, wanted, group } => shown(
                 StatusCode::CONFLICT,

@@ -110,6 +110,8 @@ operations! {
     TokensCreate "Tokens_Create" POST "/trainyard/tokens" Own Known "Trainyard/tokens/write";
     TokensRevoke "Tokens_Revoke" DELETE "/trainyard/tokens/{tokenId}" Own Known "Trainyard/tokens/delete";
     NodesPreempt "Nodes_Preempt" POST "/trainyard/nodes/{nodeId}/preempt" Own Known "Trainyard/nodes/preempt/action";
+    ImportsRun "Imports_Run" POST "/trainyard/imports" Own Known "Trainyard/imports/write";
+    ImportsUndo "Imports_Undo" DELETE "/trainyard/imports/{importId}" Own Known "Trainyard/imports/delete";
     Stop "Server_Stop" POST "/trainyard/stop" Own Own "Trainyard/stop/action";
     OpenApiGet "OpenApi_Get" GET "/trainyard/openapi/2026-12-01-preview.json" Own Known "Trainyard/openapi/read";
 
@@ -125,6 +127,9 @@ operations! {
     GroupsGet "ResourceGroups_Get" GET "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}" ResourceManager Read "Microsoft.Resources/subscriptions/resourceGroups/read";
     GroupsExists "ResourceGroups_CheckExistence" HEAD "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}" ResourceManager Read "Microsoft.Resources/subscriptions/resourceGroups/read";
     GroupsDelete "ResourceGroups_Delete" DELETE "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}" ResourceManager Write "Microsoft.Resources/subscriptions/resourceGroups/delete";
+
+    // Where `az batchai cluster create --use-auto-storage` looks for its account. The path is whole: it is about that group.
+    AutoStorage "StorageAccounts_ListForAutoStorage" GET "/subscriptions/{subscriptionId}/resourceGroups/batchaiautostorage/providers/Microsoft.Storage/storageAccounts" ResourceManager Known "Microsoft.Storage/storageAccounts/read";
 
     UsagesList "Usages_List" GET "/subscriptions/{subscriptionId}/providers/Microsoft.BatchAI/locations/{location}/usages" Since2018_03 Read "Microsoft.BatchAI/locations/usages/read";
     OperationResult "OperationResults_Get" GET "/subscriptions/{subscriptionId}/providers/Microsoft.BatchAI/locations/{location}/operationresults/{operationId}" All Known "Microsoft.BatchAI/locations/operationresults/read";

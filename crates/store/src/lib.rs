@@ -12,6 +12,6 @@ mod tables;
 
 pub use store::Store;
 pub use tables::{
-    CoresInUse, Event, Goal, LineEntry, MIGRATIONS, NewCluster, NewFileServer, NewJob, Operation,
-    OperationStatus, Page, Role, Snapshot, StoreError, Token, Tx,
+    CoresInUse, Event, Goal, Imported, ImportedKind, LineEntry, MIGRATIONS, NewCluster, NewFileServer,
+    NewJob, Operation, OperationStatus, Page, Role, Snapshot, StoreError, Token, Tx,
 };

@@ -7,6 +7,7 @@
 mod body;
 pub mod envelope;
 pub mod flat;
+pub mod imported;
 pub mod openapi;
 mod out;
 pub mod resources;

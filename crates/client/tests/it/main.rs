@@ -61,6 +61,7 @@ fn router(seen: Arc<Seen>) -> Router {
             get(|| async { (StatusCode::BAD_GATEWAY, "oops") }),
         )
         .route("/file", get(file))
+        .route("/list/{kind}", get(page))
         .route(&cluster, put(put_cluster).get(get_cluster))
         .route("/operations/{name}", get(operation))
         .route(&job, get(get_job))
@@ -98,6 +99,25 @@ async fn echo(uri: Uri, headers: HeaderMap, body: String) -> axum::response::Res
         "host": header("host"), "body": body,
     })
     .to_string())
+}
+
+/// A list of two pages; the link to the second is as the kind says.
+async fn page(
+    Path(kind): Path<String>,
+    headers: HeaderMap,
+    Query(query): Query<Vec<(String, String)>>,
+) -> String {
+    if query.iter().any(|(name, _)| name == "next") {
+        return json!({"value": [3]}).to_string();
+    }
+    let host = headers["host"].to_str().unwrap();
+    let link = match kind.as_str() {
+        "own" => format!("http://{host}/list/own?api-version=v&next"),
+        "relative" => "/list/relative?api-version=v&next".to_owned(),
+        "endless" => format!("http://{host}/list/endless?api-version=v"),
+        other => format!("{}/list?secret", other.replace('_', "/")),
+    };
+    json!({"value": [1, 2], "nextLink": link}).to_string()
 }
 
 async fn file(headers: HeaderMap) -> Response {
@@ -365,6 +385,39 @@ async fn reads_jobs_clusters_and_files() {
     let files = client.list_output_files(&path, "stdouterr").await.unwrap();
     let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
     assert_eq!(names, ["dir", "stdout-1.txt"], "both pages");
+}
+
+#[tokio::test]
+async fn lists_are_followed_on_the_same_server_only() {
+    let server = serve().await;
+    let client = server.client();
+    for kind in ["own", "relative"] {
+        assert_eq!(
+            client.list(&format!("/list/{kind}?api-version=v")).await.unwrap(),
+            [1, 2, 3]
+        );
+    }
+    let port = server.url.rsplit_once(':').unwrap().1;
+    let others = [
+        "http:__elsewhere".to_owned(),
+        format!("http:__elsewhere:{port}"),
+        format!("https:__127.0.0.1:{port}"),
+        "http:__127.0.0.1:1".to_owned(),
+        format!("http:__127.0.0.1:{port}@elsewhere"),
+    ];
+    for other in others {
+        let refused = client
+            .list(&format!("/list/{other}?api-version=v"))
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(refused, ClientError::Address { .. }),
+            "{other}: {refused}"
+        );
+        assert!(!refused.to_string().contains("secret"), "{refused}");
+    }
+    let endless = client.list("/list/endless?api-version=v").await.unwrap_err();
+    assert!(endless.to_string().contains("no end"), "{endless}");
 }
 
 #[tokio::test]

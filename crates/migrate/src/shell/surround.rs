@@ -1,6 +1,7 @@
 //! What is open around a place in its line, for texts without a grammar.
 
 use crate::az::words::{Place, Syntax, Word};
+use crate::mark::MARK;
 
 /// The quote that is open at byte `start`, and whether what stands there is run.
 pub fn of(text: &str, start: usize, syntax: Syntax) -> (Option<u8>, Place) {
@@ -98,6 +99,11 @@ pub fn goes_on(text: &str, last: Option<&Word<'_>>, quote: u8) -> bool {
         })
 }
 
+/// Whether the place is in a comment that we put there: those speak of calls.
+pub fn is_ours(text: &str, start: usize) -> bool {
+    text.get(line_start(text, start)..start).is_some_and(|before| before.contains(MARK))
+}
+
 fn line_start(text: &str, at: usize) -> usize {
     text.get(..at)
         .and_then(|before| before.rfind('\n'))
@@ -143,7 +149,7 @@ mod tests {
     #[test]
     fn a_text_that_is_added_to_is_seen() {
         let goes = |text: &str| {
-            let words = crate::shell::split::words(text, 1, Syntax::Loose, Some(b'"'));
+            let words = crate::shell::split::words(text, 1, Syntax::Loose, Some(b'"'), Place::Text);
             goes_on(text, words.last(), b'"')
         };
         assert!(goes("\"az x -n \" + name") && goes("\"az x -n \"$name"));

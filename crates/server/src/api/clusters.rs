@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use trainyard_domain::ids::Uid;
-use trainyard_domain::name::{Name, excerpt};
+use trainyard_domain::name::{Name, Region, SubscriptionId, excerpt};
 use trainyard_domain::resource_id::cluster_id;
 use trainyard_domain::spec::{ClusterSpec, MountVolumes};
 use trainyard_domain::state::{
@@ -14,6 +14,7 @@ use trainyard_wire::v2018_05_01 as wire;
 use trainyard_wire::{ApiVersion, Wish};
 use uuid::Uuid;
 
+use super::imports::completed;
 use super::mounts::file_servers_of;
 use super::place::{Place, free_in_other_regions, operation_names};
 use super::{CallLinks, Outcome, absent_is_none, etag, flat_list, standing, workspace_of};
@@ -108,21 +109,24 @@ pub async fn create(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
         let found = tx.cluster(workspace.meta.uid, &name)?;
         call.preconditions()
             .check(etag(found.as_ref().map(|c| &c.meta)).as_deref())?;
-        if let Some(found) = found {
+        if let Some(mut found) = found {
             standing(Kind::Cluster, &found.meta.name, found.meta.provisioning)?;
             let wish = version.cluster_beside(wish.with_ids_of(&found.spec), &found.spec);
-            if tx.cluster_secrets(&found)? != wish {
-                return Err(ApiError::AlreadyExists {
-                    kind: Kind::Cluster,
-                    name: name.to_string(),
-                });
+            if tx.cluster_secrets(&found)? == wish {
+                return Ok(view(tx, found)?);
             }
+            let whole = completed(tx, &found, &wish)?.ok_or_else(|| ApiError::AlreadyExists {
+                kind: Kind::Cluster,
+                name: name.to_string(),
+            })?;
+            tx.set_cluster_wish(&mut found, whole, now)?;
+            tx.insert_event(&call.event(now, id_of(&found), None))?;
             return Ok(view(tx, found)?);
         }
         free_in_other_regions(tx, &workspace, (Kind::Cluster, &name), |other| {
             Ok(tx.cluster(other.meta.uid, &name)?.is_some())
         })?;
-        check_quota(tx, &workspace, &quotas)?;
+        check_quota(tx, &workspace.scope.subscription, &workspace.region, &quotas)?;
         let servers = file_servers_of(tx, &call, volumes(&mut wish), VOLUMES)?;
         let status = ClusterStatus {
             subnet: servers.first().and_then(FileServer::subnet).cloned(),
@@ -147,8 +151,13 @@ fn volumes(wish: &mut ClusterSpec) -> Option<&mut MountVolumes> {
     wish.node_setup.as_mut()?.mount_volumes.as_mut()
 }
 
-fn check_quota(tx: &Tx<'_>, workspace: &Workspace, quotas: &Quotas) -> Result<(), ApiError> {
-    let used = tx.count_clusters(&workspace.scope.subscription, &workspace.region)?;
+pub(super) fn check_quota(
+    tx: &Tx<'_>,
+    subscription: &SubscriptionId,
+    region: &Region,
+    quotas: &Quotas,
+) -> Result<(), ApiError> {
+    let used = tx.count_clusters(subscription, region)?;
     if used >= quotas.clusters {
         return Err(ApiError::ClusterQuota {
             limit: quotas.clusters,
@@ -158,7 +167,11 @@ fn check_quota(tx: &Tx<'_>, workspace: &Workspace, quotas: &Quotas) -> Result<()
     Ok(())
 }
 
-fn first_status(wish: &ClusterSpec, std_out_err_path_suffix: String, now: jiff::Timestamp) -> ClusterStatus {
+pub(super) fn first_status(
+    wish: &ClusterSpec,
+    std_out_err_path_suffix: String,
+    now: jiff::Timestamp,
+) -> ClusterStatus {
     let wanted_nodes = wish.scale.initial();
     ClusterStatus {
         allocation: if wanted_nodes > 0 {
@@ -176,7 +189,7 @@ fn first_status(wish: &ClusterSpec, std_out_err_path_suffix: String, now: jiff::
 }
 
 /// `stdOutErrPathSuffix` of the setup task.
-fn setup_folder(version: ApiVersion, workspace: &Workspace, name: &Name, random: Uuid) -> String {
+pub(super) fn setup_folder(version: ApiVersion, workspace: &Workspace, name: &Name, random: Uuid) -> String {
     let scope = &workspace.scope;
     let group = format!("{}/{}", scope.subscription, scope.group.key());
     if version.is_flat() {

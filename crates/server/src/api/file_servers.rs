@@ -32,7 +32,7 @@ const FAILED: &str = "FileServerProvisioningFailed";
 const USERS_COUNTED: u32 = 1_000;
 
 /// How to reach a file server: it is this machine.
-fn mount_settings() -> MountSettings {
+pub(super) fn mount_settings() -> MountSettings {
     let address = "127.0.0.1".to_owned();
     MountSettings {
         mount_point: MOUNT_POINT.to_owned(),
@@ -139,7 +139,7 @@ pub async fn create(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
 }
 
 /// A folder of its own, before anything is stored: nothing else may wait for the disk.
-fn make_folder(app: &App, id: Uuid) -> Result<FolderName, ApiError> {
+pub(super) fn make_folder(app: &App, id: Uuid) -> Result<FolderName, ApiError> {
     let name = FolderName::new(&id.to_string()).map_err(|e| ApiError::Internal(Box::new(e)))?;
     app.ports
         .file_servers

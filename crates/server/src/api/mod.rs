@@ -5,6 +5,7 @@ pub mod experiments;
 pub mod file_servers;
 pub mod files;
 pub mod groups;
+pub mod imports;
 pub mod jobs;
 mod mounts;
 pub mod nodes;

@@ -40,6 +40,9 @@ const TABLE: &[(&str, &str, Need, Where)] = &[
     ("Tokens_Revoke", "/trainyard/tokens/{victim}", Owner, Server),
     // What its node's cluster asks for has a test of its own.
     ("Nodes_Preempt", "/trainyard/nodes/none/preempt", Token, Server),
+    // What their items ask for has a test of its own.
+    ("Imports_Run", "/trainyard/imports", Token, Server),
+    ("Imports_Undo", "/trainyard/imports/none", Token, Server),
     ("Server_Stop", "/trainyard/stop", Owner, Server),
     (
         "OpenApi_Get",

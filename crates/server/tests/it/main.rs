@@ -17,6 +17,7 @@ mod flat;
 mod flat_examples;
 mod gpus;
 mod house;
+mod imports;
 mod jobs;
 mod mangled;
 mod members;

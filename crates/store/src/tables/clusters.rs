@@ -155,6 +155,30 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// A new wish, its secrets among it; the ETag changes with it.
+    pub fn set_cluster_wish(
+        &self,
+        found: &mut Cluster,
+        wish: ClusterSpec,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (text, sealed) = self.seal(&wish, &context(found.meta.uid))?;
+        found.spec = wish;
+        found.meta.modified = now;
+        found.meta.revision += 1;
+        self.run(
+            "UPDATE clusters SET spec = ?2, sealed = ?3, modified = ?4, revision = ?5, look_at = 0 WHERE uid = ?1",
+            params![
+                found.meta.uid.0,
+                text,
+                sealed,
+                now.as_millisecond(),
+                found.meta.revision
+            ],
+        )?;
+        Ok(())
+    }
+
     /// Stores what is known of a cluster.
     pub fn set_cluster_status(&self, found: &Cluster) -> Result<(), StoreError> {
         self.run(

@@ -34,6 +34,11 @@ impl Snapshot<'_> {
         self.row(&sql, params![workspace.0, name.key()], experiment)
     }
 
+    /// An experiment by uid.
+    pub fn experiment_by_uid(&self, uid: Uid) -> Result<Option<Experiment>, StoreError> {
+        self.row(&select("WHERE r.uid = ?1"), params![uid.0], experiment)
+    }
+
     /// The experiments of a workspace.
     pub fn experiments(&self, workspace: Uid, page: Page) -> Result<Vec<Experiment>, StoreError> {
         let sql = select("WHERE r.workspace_uid = ?1 AND r.uid > ?2 ORDER BY r.uid LIMIT ?3");

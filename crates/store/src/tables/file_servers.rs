@@ -67,6 +67,11 @@ impl Snapshot<'_> {
         self.row(&sql, params![workspace.0, name.key()], file_server)
     }
 
+    /// A file server by uid.
+    pub fn file_server_by_uid(&self, uid: Uid) -> Result<Option<FileServer>, StoreError> {
+        self.row(&select("WHERE r.uid = ?1"), params![uid.0], file_server)
+    }
+
     /// A file server's wish with its secrets.
     pub fn file_server_secrets(&self, found: &FileServer) -> Result<FileServerSpec, StoreError> {
         let uid = found.meta.uid;

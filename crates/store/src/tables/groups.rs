@@ -37,6 +37,12 @@ impl Snapshot<'_> {
         )
     }
 
+    /// A group by uid.
+    pub fn group_by_uid(&self, uid: Uid) -> Result<Option<Group>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM resource_groups WHERE uid = ?1");
+        self.row(&sql, params![uid.0], group)
+    }
+
     /// The groups of a subscription.
     pub fn groups(&self, subscription: &SubscriptionId, page: Page) -> Result<Vec<Group>, StoreError> {
         self.rows(

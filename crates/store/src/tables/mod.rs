@@ -6,6 +6,7 @@ mod events;
 mod experiments;
 mod file_servers;
 mod groups;
+mod imports;
 mod jobs;
 mod meta;
 mod nodes;
@@ -19,6 +20,7 @@ pub use access::{Role, Token};
 pub use clusters::NewCluster;
 pub use events::Event;
 pub use file_servers::NewFileServer;
+pub use imports::{Imported, ImportedKind};
 pub use jobs::{LineEntry, NewJob};
 pub use operations::{Goal, Operation, OperationStatus};
 use trainyard_domain::spec::Secrets;
@@ -40,6 +42,11 @@ pub const MIGRATIONS: &[Migration] = &[
         number: 2,
         name: "folders of file servers",
         sql: include_str!("0002_file_servers.sql"),
+    },
+    Migration {
+        number: 3,
+        name: "what imports made",
+        sql: include_str!("0003_imports.sql"),
     },
 ];
 

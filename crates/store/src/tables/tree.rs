@@ -40,7 +40,7 @@ pub(super) enum Table {
 }
 
 impl Table {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Table::Groups => "resource_groups",
             Table::Workspaces => "workspaces",

@@ -34,6 +34,11 @@ impl Snapshot<'_> {
         self.row(&sql, params![group.0, name.key()], workspace)
     }
 
+    /// A workspace by uid.
+    pub fn workspace_by_uid(&self, uid: Uid) -> Result<Option<Workspace>, StoreError> {
+        self.row(&select("WHERE r.uid = ?1"), params![uid.0], workspace)
+    }
+
     /// The workspaces of a group.
     pub fn workspaces_in_group(&self, group: Uid, page: Page) -> Result<Vec<Workspace>, StoreError> {
         let sql = select("WHERE r.group_uid = ?1 AND r.uid > ?2 ORDER BY r.uid LIMIT ?3");

@@ -1,10 +1,12 @@
 //! `trainyard migrate`: from the older versions to this one.
 
 mod files;
+mod import;
 mod replace;
 mod report;
 mod rewrite;
 mod scan;
+mod undo;
 
 use std::process::ExitCode;
 
@@ -14,7 +16,7 @@ use trainyard_migrate::known::Known;
 
 use crate::config::layers::Surroundings;
 
-/// Move scripts that were written for the older Batch AI.
+/// Move scripts that were written for the older Batch AI, and what an old deployment holds.
 #[derive(Debug, Subcommand)]
 pub enum Migrate {
     /// Find calls of Batch AI in scripts and say what each becomes; nothing is changed.
@@ -23,6 +25,10 @@ pub enum Migrate {
     /// Show the changes as a diff, or make them.
     #[command(after_help = EXIT_CODES)]
     Rewrite(rewrite::Rewrite),
+    /// Import what an old deployment exports: clusters, file servers and jobs that are over.
+    Import(Box<import::Import>),
+    /// Take away what an import made.
+    Undo(undo::Undo),
 }
 
 const EXIT_CODES: &str =
@@ -33,10 +39,12 @@ impl Migrate {
     ///
     /// # Errors
     /// Anything that went wrong, with the next step where there is one.
-    pub fn run(self, _surroundings: &Surroundings) -> anyhow::Result<ExitCode> {
+    pub fn run(self, surroundings: &Surroundings) -> anyhow::Result<ExitCode> {
         match self {
             Self::Scan(command) => command.run(),
             Self::Rewrite(command) => command.run(),
+            Self::Import(command) => super::wait(command.run(surroundings)).map(|()| ExitCode::SUCCESS),
+            Self::Undo(command) => super::wait(command.run(surroundings)).map(|()| ExitCode::SUCCESS),
         }
     }
 }
