@@ -5,7 +5,13 @@ use crate::az::words::{Place, Syntax, Word};
 
 /// Words of a call from byte `start` on, up to where the command ends: a line's end that is not continued,
 /// `|`, `;`, `&`, a comment, a bracket or quote that was opened before it. Redirections are left out.
-pub fn words<'a>(text: &'a str, start: usize, syntax: Syntax, quote: Option<u8>, place: Place) -> Vec<Word<'a>> {
+pub fn words<'a>(
+    text: &'a str,
+    start: usize,
+    syntax: Syntax,
+    quote: Option<u8>,
+    place: Place,
+) -> Vec<Word<'a>> {
     let mut splitter = Splitter {
         text,
         bytes: text.as_bytes(),
@@ -261,7 +267,12 @@ mod tests {
     #[test]
     fn an_apostrophe_in_a_comment_reaches_no_further_than_its_line() {
         let text = "az x 'a b' don't `y\naz z's";
-        let of = |place| words(text, 0, Syntax::Posix, None, place).iter().map(|w| w.raw).collect::<Vec<_>>();
+        let of = |place| {
+            words(text, 0, Syntax::Posix, None, place)
+                .iter()
+                .map(|w| w.raw)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(of(Place::Text), ["az", "x", "'a b'", "don't", "`y"]);
         assert_eq!(of(Place::Code).last(), Some(&"don't `y\naz z's"));
     }

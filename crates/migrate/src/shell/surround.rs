@@ -101,7 +101,8 @@ pub fn goes_on(text: &str, last: Option<&Word<'_>>, quote: u8) -> bool {
 
 /// Whether the place is in a comment that we put there: those speak of calls.
 pub fn is_ours(text: &str, start: usize) -> bool {
-    text.get(line_start(text, start)..start).is_some_and(|before| before.contains(MARK))
+    text.get(line_start(text, start)..start)
+        .is_some_and(|before| before.contains(MARK))
 }
 
 fn line_start(text: &str, at: usize) -> usize {
