@@ -589,3 +589,35 @@ fn storage_accounts_are_listed_where_they_are_and_give_keys_to_who_may_write() {
         "stable over restarts"
     );
 }
+
+#[test]
+fn what_is_done_with_principals_stands_in_the_audit_trail() {
+    let house = with_identities();
+    let ci = principal(&house, "Reader", "/");
+    let path = format!("/trainyard/principals/{}", ci.app_id);
+    let new = made(&house.post(&format!("{path}/secrets")).expect(200));
+    identity_path(&house, &ci);
+    let id = new.shown["credentials"][0]["id"].as_str().unwrap();
+    house.delete(&format!("{path}/credentials/{id}")).expect(204);
+    house.delete(&path).expect(204);
+    let read = |s: &trainyard_store::Snapshot<'_>| s.events(0, 1000);
+    let events = house.ports.store.read(read).unwrap();
+    let actions: Vec<&str> = events
+        .iter()
+        .filter(|(_, event)| event.target == path && event.caller == "admin")
+        .map(|(_, event)| event.action.as_str())
+        .collect();
+    let expected = [
+        "write",
+        "secrets/write",
+        "identity/write",
+        "credentials/delete",
+        "delete",
+    ];
+    assert_eq!(
+        actions,
+        expected.map(|action| format!("Trainyard/principals/{action}"))
+    );
+    let told = format!("{events:?}");
+    assert!(!told.contains(&ci.password) && !told.contains(&new.password));
+}
