@@ -14,6 +14,7 @@ mod quickstart;
 mod serve;
 #[cfg(test)]
 mod standin;
+mod verify;
 
 use std::process::ExitCode;
 
