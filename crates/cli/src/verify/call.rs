@@ -16,6 +16,7 @@ use trainyard_migrate::verify::regions::Regions;
 use trainyard_migrate::verify::{REGION, Replay, file};
 
 use super::Finding;
+use super::program::program;
 use super::world::{Outcome, run};
 use crate::serve::Scratches;
 
@@ -103,9 +104,16 @@ impl Verifier {
                 regions.learn(replay);
             }
         }
+        let program = program(self, &asked).await?;
+        let mut known = program
+            .map(|program| program.findings(asked.text, asked.calls))
+            .unwrap_or_default();
         let mut findings = Vec::new();
-        for call in asked.calls {
-            findings.push(self.call(&asked, call, &regions).await?);
+        for (index, call) in asked.calls.iter().enumerate() {
+            findings.push(match known.remove(&index) {
+                Some(finding) => finding,
+                None => self.call(&asked, call, &regions).await?,
+            });
         }
         Ok(findings)
     }
@@ -181,10 +189,7 @@ impl Verifier {
                     )));
                 }
             };
-            let known = old.region.clone().or_else(|| regions.of(&old).map(str::to_owned));
-            let region = known
-                .or_else(|| region_of(&new))
-                .unwrap_or_else(|| REGION.to_owned());
+            let region = region_for(&old, &new, regions);
             let Ok(olds) = az::old(&forms.old, &around(Some(&region), &config)) else {
                 continue;
             };
@@ -218,7 +223,7 @@ impl Verifier {
     }
 
     /// A call of the new version that has no old form.
-    async fn alone(&mut self, replay: &Replay) -> anyhow::Result<Finding> {
+    pub(super) async fn alone(&mut self, replay: &Replay) -> anyhow::Result<Finding> {
         if let Some(why) = &replay.refused {
             return Ok(Finding::Refused(format!("az itself refuses it: {why}")));
         }
@@ -297,16 +302,24 @@ fn judge(told: Option<Dialect>, results: Vec<(Dialect, Finding)>) -> Finding {
     }
 }
 
-fn is_az(call: &Call) -> bool {
+pub(super) fn is_az(call: &Call) -> bool {
     call.what.starts_with("az ")
 }
 
-fn undecided(call: &Call) -> String {
+pub(super) fn undecided(call: &Call) -> String {
     match &call.verdict {
         Verdict::Undecided(question) => format!("it is undecided: {question}"),
         Verdict::Reported(what) => format!("it is only reported: {what}"),
         Verdict::Current | Verdict::Rewritten(_) => "nothing becomes of it".to_owned(),
     }
+}
+
+/// Where the things of a call are: where the old form or its file says, else where the new one looks.
+pub(super) fn region_for(old: &Replay, new: &Replay, regions: &Regions) -> String {
+    let known = old.region.clone().or_else(|| regions.of(old).map(str::to_owned));
+    known
+        .or_else(|| region_of(new))
+        .unwrap_or_else(|| REGION.to_owned())
 }
 
 fn region_of(new: &Replay) -> Option<String> {

@@ -3,11 +3,18 @@
 mod call;
 #[cfg(test)]
 mod corpus;
+mod program;
 #[cfg(test)]
 mod tests;
 mod world;
 
 pub use call::{Asked, Verifier};
+
+/// Number of the line with this byte, from 1.
+pub fn line_of(text: &str, at: usize) -> usize {
+    let before = text.as_bytes().get(..at).unwrap_or_default();
+    before.iter().filter(|byte| **byte == b'\n').count() + 1
+}
 
 /// What came of one call.
 #[derive(Debug, Clone, PartialEq, Eq)]

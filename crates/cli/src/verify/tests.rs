@@ -99,7 +99,6 @@ fn wrong_rewrites_are_found() {
         (3, "-f stdout.txt", "-f stderr.txt", "--file-name"),
         (3, "-j j", "-j stdout", "JobNotFound"),
         (4, "-o table", "", "--output"),
-        (4, "migrated-eastus", "migrated-westus", "WorkspaceNotFound"),
         (5, "-t 0", "-t 1", "targetNodeCount"),
         (6, "-y", "", "--yes"),
         (
@@ -203,4 +202,125 @@ fn a_notebook_s_command_lines_are_replayed() {
         "metadata": {"kernelspec": {"language": "python"}}, "nbformat": 4, "nbformat_minor": 2}"#;
     let findings = Desk::new().findings("a.ipynb", notebook);
     assert_eq!(words(&findings), ["same"], "{findings:#?}");
+}
+
+const PROGRAM: &str = "import azure.mgmt.batchai.models as models
+from azure.mgmt.batchai import BatchAIManagementClient
+
+LOCATION = 'eastus'
+RG = 'mnist'
+client = BatchAIManagementClient(creds, os.environ['SUB'])
+parameters = models.ClusterCreateParameters(
+    location=LOCATION, vm_size='STANDARD_NC6', tags={'team': 'vision'},
+    scale_settings=models.ScaleSettings(manual=models.ManualScaleSettings(2)),
+    user_account_settings=models.UserAccountSettings('admin', admin_user_password=os.environ['PW']))
+cluster = client.clusters.create(RG, 'nc6', parameters).result()
+job = client.jobs.create(RG, 'j', models.JobCreateParameters(
+    location=LOCATION, cluster=models.ResourceId(cluster.id), node_count=1, priority=10, experiment_name='first',
+    std_out_err_path_prefix='$AZ_BATCHAI_MOUNT_ROOT/anymount',
+    environment_variables=[models.EnvironmentSetting('A', '1')],
+    output_directories=[models.OutputDirectory(id='MODEL', path_prefix='$AZ_BATCHAI_MOUNT_ROOT/anymount', create_new=True)],
+    custom_toolkit_settings=models.CustomToolkitSettings('python x.py'))).result()
+client.jobs.get(RG, 'j')
+client.jobs.list_output_files(RG, 'j', models.JobsListOutputFilesOptions('stdouterr', 30))
+client.clusters.update(RG, 'nc6', None, models.ScaleSettings(None, models.AutoScaleSettings(0, 4)))
+client.clusters.list_by_resource_group(RG)
+client.jobs.terminate(RG, 'j')
+client.clusters.delete(RG, 'nc6').wait()
+";
+
+/// What came of the operations of a program, by their names.
+fn operations<'a>(calls: &'a [Call], findings: &'a [Finding]) -> Vec<(&'a str, &'a Finding)> {
+    let all = calls.iter().zip(findings);
+    all.filter(|(call, _)| call.what.starts_with("clusters.") || call.what.starts_with("jobs."))
+        .map(|(call, finding)| (call.what.as_str(), finding))
+        .collect()
+}
+
+#[test]
+fn a_program_s_operations_do_the_same_in_both_forms() {
+    let desk = Desk::new();
+    let calls = desk.calls("train.py", PROGRAM);
+    let findings = desk.findings("train.py", PROGRAM);
+    let operations = operations(&calls, &findings);
+    assert_eq!(operations.len(), 8, "{operations:#?}");
+    assert!(
+        operations.iter().all(|(_, finding)| finding.word() == "same"),
+        "{operations:#?}"
+    );
+    assert!(findings.iter().all(|finding| !finding.is_bad()), "{findings:#?}");
+    let seen = findings
+        .iter()
+        .filter(|finding| finding.notes().iter().any(|note| note.starts_with("seen with")));
+    assert!(seen.count() >= 5, "{findings:#?}");
+}
+
+#[test]
+fn wrong_rewrites_of_a_program_are_found() {
+    let desk = Desk::new();
+    let calls = desk.calls("train.py", PROGRAM);
+    let all: Vec<Edit> = calls
+        .iter()
+        .filter_map(|call| match &call.verdict {
+            Verdict::Rewritten(edits) => Some(edits.clone()),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    let new = trainyard_migrate::edit::apply(PROGRAM, &all).unwrap();
+    for (right, wrong, what) in [
+        (
+            "vm_size='STANDARD_NC6'",
+            "vm_size='STANDARD_NC12'",
+            "clusters.create",
+        ),
+        ("target_node_count=2", "target_node_count=3", "clusters.create"),
+        (
+            "scheduling_priority='high'",
+            "scheduling_priority='low'",
+            "jobs.create",
+        ),
+        ("python x.py", "python y.py", "jobs.create"),
+        ("name='A'", "name='B'", "jobs.create"),
+        ("maximum_node_count=4", "maximum_node_count=5", "clusters.update"),
+        (
+            "outputdirectoryid='stdouterr'",
+            "outputdirectoryid='MODEL'",
+            "jobs.list_output_files",
+        ),
+        (
+            "linkexpiryinminutes=30",
+            "linkexpiryinminutes=31",
+            "jobs.list_output_files",
+        ),
+    ] {
+        assert!(new.contains(right), "no {right} in {new}");
+        let mut calls = calls.clone();
+        for call in &mut calls {
+            if let Verdict::Rewritten(edits) = &mut call.verdict {
+                edits.clear();
+            }
+        }
+        let Some(Verdict::Rewritten(edits)) = calls
+            .iter_mut()
+            .map(|call| &mut call.verdict)
+            .find(|verdict| matches!(verdict, Verdict::Rewritten(_)))
+        else {
+            panic!("{calls:?}")
+        };
+        edits.push(Edit {
+            span: 0..PROGRAM.len(),
+            text: new.replace(right, wrong),
+        });
+        let findings = desk.verify("train.py", PROGRAM, &calls);
+        let bad: Vec<_> = operations(&calls, &findings)
+            .into_iter()
+            .filter(|(_, finding)| finding.is_bad())
+            .collect();
+        assert!(
+            bad.iter().any(|(found, _)| *found == what),
+            "{right} -> {wrong}: {bad:#?}"
+        );
+        assert!(bad.len() <= 2, "{right} -> {wrong}: {bad:#?}");
+    }
 }

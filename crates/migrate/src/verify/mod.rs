@@ -7,7 +7,7 @@
 //! [`compare`] what differs.
 
 pub mod az;
-mod bodies;
+pub(crate) mod bodies;
 pub mod compare;
 pub mod file;
 pub mod pair;
@@ -103,6 +103,21 @@ pub struct Replay {
     pub refused: Option<String>,
     /// What of it can't be replayed.
     pub notes: Vec<String>,
+}
+
+impl Replay {
+    /// The same of an old form that does not tell where: there.
+    #[must_use]
+    pub fn located(mut self, region: &str) -> Self {
+        if self.region.is_none() {
+            for body in self.steps.iter_mut().filter_map(|step| step.body.as_mut()) {
+                if let Some(location) = body.get_mut("location") {
+                    *location = region.into();
+                }
+            }
+        }
+        self
+    }
 }
 
 /// Why a call is not replayed at all; a short sentence.

@@ -20,7 +20,7 @@ use crate::az::words::{Syntax, Word};
 use crate::known::EXPERIMENT;
 use crate::shell;
 use options::Options;
-pub(super) use options::region;
+pub(crate) use options::region;
 
 /// What is known beside the words of the call.
 pub struct Around<'a> {
