@@ -7,11 +7,11 @@ use trainyard_migrate::az::grammar::Dialect;
 use trainyard_migrate::call::{Call, Verdict};
 use trainyard_migrate::edit::apply;
 use trainyard_migrate::json;
-use trainyard_migrate::known::Known;
+use trainyard_migrate::known::{Known, REGION_MARK};
 use trainyard_migrate::verify::az::{self, Around};
 use trainyard_migrate::verify::compare::difference;
 use trainyard_migrate::verify::pair::{Forms, forms};
-use trainyard_migrate::verify::place::{Place, ready, ready_for_current};
+use trainyard_migrate::verify::place::{Place, ready, ready_for_current, workspace};
 use trainyard_migrate::verify::regions::Regions;
 use trainyard_migrate::verify::{REGION, Replay, file};
 
@@ -205,20 +205,34 @@ impl Verifier {
     }
 
     async fn json(&mut self, call: &Call, forms: &Forms) -> anyhow::Result<Finding> {
-        let old = match file::old(&forms.old, &call.what) {
+        let mut finding = None;
+        for version in file::versions(&forms.old) {
+            let found = self.json_of(call, forms, version).await?;
+            if !found.is_bad() {
+                return Ok(found);
+            }
+            finding = finding.or(Some(found));
+        }
+        Ok(finding.unwrap_or_else(|| Finding::NotReplayed("no version takes it".to_owned())))
+    }
+
+    async fn json_of(
+        &mut self,
+        call: &Call,
+        forms: &Forms,
+        version: &'static str,
+    ) -> anyhow::Result<Finding> {
+        let old = match file::old(&forms.old, &call.what, version) {
             Ok(old) => old,
             Err(why) => return Ok(Finding::NotReplayed(why.to_string())),
         };
         let region = old.region.clone().unwrap_or_else(|| REGION.to_owned());
-        if call.verdict == Verdict::Current {
-            return Ok(match file::new(&forms.new, &call.what, &region) {
-                Ok(new) => self.alone(&new).await?,
-                Err(why) => Finding::Refused(why.to_string()),
-            });
-        }
-        match file::new(&forms.new, &call.what, &region) {
-            Ok(new) => self.both(&old, &new, &region).await,
-            Err(why) => Ok(Finding::Differs(why.to_string())),
+        let new = file::new(&forms.new, &call.what, &region);
+        match (call.verdict == Verdict::Current, new) {
+            (true, Ok(new)) => self.alone(&new).await,
+            (true, Err(why)) => Ok(Finding::Refused(why.to_string())),
+            (false, Ok(new)) => self.both(&old, &new, &region).await,
+            (false, Err(why)) => Ok(Finding::Differs(why.to_string())),
         }
     }
 
@@ -263,6 +277,9 @@ impl Verifier {
         }
         let mut notes = old.notes.clone();
         notes.extend(new.notes.iter().filter(|note| !old.notes.contains(note)).cloned());
+        if has_mark(new) {
+            notes.push(format!("{REGION_MARK} is still to be filled in"));
+        }
         notes.extend(
             old.refused
                 .iter()
@@ -303,7 +320,7 @@ fn judge(told: Option<Dialect>, results: Vec<(Dialect, Finding)>) -> Finding {
 }
 
 pub(super) fn is_az(call: &Call) -> bool {
-    call.what.starts_with("az ")
+    call.what.starts_with("az ") || call.what.split(' ').nth(1) == Some("batchai")
 }
 
 pub(super) fn undecided(call: &Call) -> String {
@@ -314,12 +331,18 @@ pub(super) fn undecided(call: &Call) -> String {
     }
 }
 
-/// Where the things of a call are: where the old form or its file says, else where the new one looks.
+/// Where the things of a call are: where the old form or its file says, else where the new one looks. A mark that
+/// is to be filled in is as good as what it stands for.
 pub(super) fn region_for(old: &Replay, new: &Replay, regions: &Regions) -> String {
-    let known = old.region.clone().or_else(|| regions.of(old).map(str::to_owned));
-    known
+    let told = old.region.clone();
+    let file = || regions.of(old).filter(|_| !has_mark(new)).map(str::to_owned);
+    told.or_else(file)
         .or_else(|| region_of(new))
         .unwrap_or_else(|| REGION.to_owned())
+}
+
+fn has_mark(new: &Replay) -> bool {
+    new.workspace.as_deref() == Some(workspace(REGION_MARK).as_str())
 }
 
 fn region_of(new: &Replay) -> Option<String> {

@@ -7,7 +7,6 @@ use serde_json::Value;
 use trainyard_migrate::call::{Call, Verdict};
 use trainyard_migrate::edit::{Edit, apply};
 use trainyard_migrate::python::replay::{Operation, operations};
-use trainyard_migrate::verify::Replay;
 use trainyard_migrate::verify::regions::Regions;
 
 use super::call::{Asked, Verifier, is_az, region_for, undecided};
@@ -64,57 +63,77 @@ pub async fn program(verifier: &mut Verifier, asked: &Asked<'_>) -> anyhow::Resu
             regions.learn(replay);
         }
     }
-    let mut done = Vec::new();
-    for (old, new) in olds.into_iter().zip(news) {
-        let finding = pair(verifier, asked, exact, &old, &new, &regions).await?;
-        done.push((old, finding));
+    let mut program = Program {
+        done: Vec::new(),
+        exact,
+    };
+    let whats: Vec<String> = olds.iter().map(|operation| operation.what.clone()).collect();
+    for (index, (old, new)) in olds.into_iter().zip(news).enumerate() {
+        let call = call_of(asked.calls, exact, &whats, index, &old.span);
+        let finding = pair(verifier, call, &old, &new, &regions).await?;
+        program.done.push((old, finding));
     }
-    Ok(Some(Program { done, exact }))
+    Ok(Some(program))
+}
+
+/// The call that the scanner made of an operation: by its place, or in cells, whose places are others, by counting.
+fn call_of<'a>(
+    calls: &'a [Call],
+    exact: bool,
+    whats: &[String],
+    index: usize,
+    span: &Range<usize>,
+) -> Option<&'a Call> {
+    if exact {
+        return calls.iter().find(|call| call.span == *span);
+    }
+    let what = whats.get(index)?;
+    let turn = whats.get(..index)?.iter().filter(|other| *other == what).count();
+    let same: Vec<&Call> = calls.iter().filter(|call| call.what == *what).collect();
+    let all = whats.iter().filter(|other| *other == what).count();
+    (same.len() == all).then(|| same.get(turn).copied())?
 }
 
 async fn pair(
     verifier: &mut Verifier,
-    asked: &Asked<'_>,
-    exact: bool,
+    call: Option<&Call>,
     old: &Operation,
     new: &Operation,
     regions: &Regions,
 ) -> anyhow::Result<Finding> {
     let not = |why: &dyn std::fmt::Display| Ok(Finding::NotReplayed(why.to_string()));
-    let new_replay: &Replay = match &new.replay {
+    let Some(call) = call else {
+        return not(&"the scanner made nothing of it");
+    };
+    if let Verdict::Undecided(_) | Verdict::Reported(_) = call.verdict {
+        return not(&undecided(call));
+    }
+    let new_replay = match &new.replay {
         Ok(replay) => replay,
         Err(why) => return not(why),
     };
-    let current = exact
-        && asked
-            .calls
-            .iter()
-            .any(|call| call.span == old.span && call.verdict == Verdict::Current);
-    let only_new = ["workspaces.", "experiments.", "usages."]
-        .iter()
-        .any(|group| old.what.starts_with(group));
-    if current
-        || only_new
-        || old.what.contains("list_by_workspace")
-        || old.what.contains("list_by_experiment")
-    {
-        return verifier.alone(new_replay).await;
-    }
-    let old_replay = match &old.replay {
-        Ok(replay) => replay.clone(),
-        Err(why) => return not(why),
+    let finding = match &old.replay {
+        Ok(old) if call.verdict != Verdict::Current => {
+            let region = region_for(old, new_replay, regions);
+            verifier
+                .both(&old.clone().located(&region), new_replay, &region)
+                .await?
+        }
+        _ => verifier.alone(new_replay).await?,
     };
-    let region = region_for(&old_replay, new_replay, regions);
-    let finding = verifier
-        .both(&old_replay.located(&region), new_replay, &region)
-        .await?;
     // Stand-ins that no service takes show nothing.
-    let refused = finding
+    let both = finding
         .notes()
         .iter()
-        .find(|note| note.starts_with("both are refused"));
-    Ok(match refused {
-        Some(note) => Finding::NotReplayed(format!("too little of its values is in the text ({note})")),
+        .find(|note| note.starts_with("both are refused"))
+        .cloned();
+    let alone = finding
+        .why()
+        .filter(|why| why.starts_with("400 "))
+        .map(str::to_owned);
+    let alone = alone.filter(|_| matches!(finding, Finding::Refused(_)));
+    Ok(match both.or(alone) {
+        Some(why) => Finding::NotReplayed(format!("too little of its values is in the text ({why})")),
         None => finding,
     })
 }

@@ -28,8 +28,14 @@ pub struct Operation {
     pub parts: Vec<Range<usize>>,
 }
 
-/// The api-version of a program for the SDK 0.2.0 or 1.0.1; which of both hardly shows.
-pub const OLD: &str = "2018-03-01";
+/// The api-version of a program for the older SDKs: of 0.2.0 where it has the model that only this one has.
+fn version(text: &str, old: bool) -> &'static str {
+    match old {
+        false => crate::verify::CURRENT,
+        true if text.contains("EnvironmentSetting") => "2017-09-01-preview",
+        true => "2018-03-01",
+    }
+}
 
 /// Every operation of the program `text`, in order; `old` where it is written for the older SDKs.
 pub fn operations(text: &str, old: bool) -> Vec<Operation> {
@@ -51,6 +57,7 @@ pub fn operations(text: &str, old: bool) -> Vec<Operation> {
                 evaluator: &evaluator,
                 site: &site,
                 old,
+                version: version(text, old),
             };
             let replay = call.replay();
             Operation {
@@ -68,6 +75,7 @@ struct Call<'a, 'm, 't> {
     evaluator: &'a Evaluator<'m, 't>,
     site: &'a Site<'t>,
     old: bool,
+    version: &'static str,
 }
 
 impl<'t> Call<'_, '_, 't> {
@@ -136,10 +144,6 @@ impl<'t> Call<'_, '_, 't> {
         of.replay(method)
     }
 
-    fn version(&self) -> &'static str {
-        if self.old { OLD } else { crate::verify::CURRENT }
-    }
-
     fn home(&self, group: &str, method: &str) -> Result<Replay, NotReplayed> {
         let names: &[&str] = match (group, method) {
             ("workspaces", "create") => &["resource_group_name", "workspace_name", "location"],
@@ -171,7 +175,7 @@ impl<'t> Call<'_, '_, 't> {
                 _ => "GET",
             },
             path,
-            self.version(),
+            self.version,
         );
         if group == "workspaces" && method == "create" {
             let location = self
@@ -193,9 +197,11 @@ impl<'t> Call<'_, '_, 't> {
         let location = az::region(&location);
         let path =
             format!("/subscriptions/{SUBSCRIPTION}/providers/Microsoft.BatchAI/locations/{location}/usages");
+        // 0.2.0 had none.
+        let version = if self.old { "2018-03-01" } else { self.version };
         Replay {
             group: GROUP.to_owned(),
-            steps: vec![Request::new("GET", path, self.version())],
+            steps: vec![Request::new("GET", path, version)],
             ..Replay::default()
         }
     }
@@ -226,7 +232,9 @@ impl Of<'_, '_, '_, '_> {
 
     fn place(&self) -> Result<Place, NotReplayed> {
         if self.call.old {
-            return Ok(Place::Flat { version: OLD });
+            return Ok(Place::Flat {
+                version: self.call.version,
+            });
         }
         let missing = |what: &str| NotReplayed::because(format!("it names no {what}"));
         let experiment = self.name("experiment_name");
@@ -241,6 +249,14 @@ impl Of<'_, '_, '_, '_> {
 
     fn replay(&self, method: &str) -> Result<Replay, NotReplayed> {
         let place = self.place()?;
+        let given = &self.call.site.arguments;
+        let new = given
+            .iter()
+            .any(|argument| matches!(argument.name, Some("workspace_name" | "experiment_name")))
+            || given.iter().filter(|argument| argument.name.is_none()).count() > self.names.len();
+        if self.call.old && new {
+            return Err(NotReplayed::because("it is no call of the older versions"));
+        }
         let listing = method.starts_with("list_by") || method == "list";
         let own = if listing { None } else { self.name(self.own) };
         if own.is_none() && !listing && !self.call.site.partial {

@@ -109,6 +109,10 @@ fn answers(old: &[Answer], new: &[Answer]) -> Option<String> {
 /// seen in the state.
 fn subject(body: &Value) -> Value {
     if let Some(Value::Array(entries)) = body.get("value") {
+        // Each version has its own families of VM sizes in the list of usages.
+        if entries.iter().any(|entry| entry.get("unit").is_some()) {
+            return "usages".into();
+        }
         let mut all: Vec<Value> = entries.iter().map(subject).collect();
         all.sort_by_key(Value::to_string);
         return all.into();

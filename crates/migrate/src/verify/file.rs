@@ -8,18 +8,24 @@ use crate::known::EXPERIMENT;
 
 const NAME: &str = "filed";
 
-/// What `create` with the older form of a file does; `what` is what the scanner calls it.
+/// The versions that a file may be written for, the likeliest first: the one it names, else both older ones.
+pub fn versions(text: &str) -> &'static [&'static str] {
+    const BOTH: &[&str] = &["2018-03-01", "2017-09-01-preview"];
+    let named = |version: &str| text.contains(&format!("BatchAI/master/schemas/{version}"));
+    match BOTH {
+        [newer, ..] if named(newer) => BOTH.get(..1),
+        [_, older] if named(older) => BOTH.get(1..),
+        _ => None,
+    }
+    .unwrap_or(BOTH)
+}
+
+/// What `create` with a file in the form of an older `version` does; `what` is what the scanner calls it.
 ///
 /// # Errors
 /// [`NotReplayed`] where it is no such file.
-pub fn old(text: &str, what: &str) -> Result<Replay, NotReplayed> {
+pub fn old(text: &str, what: &str, version: &'static str) -> Result<Replay, NotReplayed> {
     let (kind, mut body) = read(text, what)?;
-    let schema = body.get("$schema").and_then(Value::as_str).unwrap_or_default();
-    let version = if schema.contains("2017-09-01-preview") {
-        "2017-09-01-preview"
-    } else {
-        "2018-03-01"
-    };
     let location = |body: &Map<String, Value>| {
         let own = body
             .get("location")
@@ -83,12 +89,36 @@ fn put(kind: Kind, mut body: Map<String, Value>, place: &Place) -> Replay {
         properties.insert("cluster".to_owned(), json!({ "id": id }));
     }
     let mut body = Value::Object(body);
+    // What the file leaves to the options of the call.
+    match kind {
+        Kind::Cluster => complete(&mut body, &bodies::cluster()),
+        Kind::FileServer => complete(&mut body, &bodies::file_server()),
+        Kind::Job => {}
+    }
     credentials(&mut body);
     Replay {
         group: GROUP.to_owned(),
         needs: needs_of(&body),
         steps: vec![Request::new("PUT", place.path(GROUP, kind, NAME), place.version()).with(body)],
         ..Replay::default()
+    }
+}
+
+/// Fills in members of `from` that `body` lacks; of choices (scale, login) only where none is made.
+fn complete(body: &mut Value, from: &Value) {
+    let (Value::Object(body), Value::Object(from)) = (body, from) else {
+        return;
+    };
+    let password = body.contains_key("adminUserPassword");
+    for (name, value) in from {
+        match body.get_mut(name) {
+            None if password && name == "adminUserSshPublicKey" => {}
+            None => {
+                body.insert(name.clone(), value.clone());
+            }
+            Some(_) if name == "scaleSettings" => {}
+            Some(own) => complete(own, value),
+        }
     }
 }
 
