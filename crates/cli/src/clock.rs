@@ -14,15 +14,10 @@ pub fn stamp() -> String {
     jiff::Timestamp::now().strftime("%Y%m%d%H%M%S%3f").to_string()
 }
 
-/// Today, UTC: year, month, day.
+/// The time.
 #[expect(clippy::disallowed_methods, reason = "the commands' one wall clock")]
-pub fn today() -> (i16, u8, u8) {
-    let date = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
-    (
-        date.year(),
-        date.month().unsigned_abs(),
-        date.day().unsigned_abs(),
-    )
+pub fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
 }
 
 /// Nanoseconds since the epoch, as other processes of this machine tell them.

@@ -1,6 +1,6 @@
 //! The way to the server that runs on a data folder.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde::Deserialize;
@@ -16,6 +16,9 @@ const NOTE: &str = "server.json";
 pub struct Note {
     /// Where it listens.
     pub url: String,
+    /// The certificate of its local authority, where it has one.
+    #[serde(default)]
+    pub authority: Option<PathBuf>,
 }
 
 /// A client of the server on this data folder: by its socket, else by the address it noted.
@@ -57,6 +60,12 @@ pub fn note(data: &Path) -> anyhow::Result<Note> {
     let file = data.join(NOTE);
     let text = std::fs::read(&file).with_context(|| no_server(data))?;
     serde_json::from_slice(&text).with_context(|| format!("{} is not understood", file.display()))
+}
+
+/// An address as clients of this machine reach it: one that means all of them is none of them.
+pub fn reachable(url: &str) -> String {
+    url.replacen("//0.0.0.0:", "//127.0.0.1:", 1)
+        .replacen("//[::]:", "//[::1]:", 1)
 }
 
 /// Adds the next step to a failed call.

@@ -1,7 +1,8 @@
-//! The data folder.
+//! The data folder, and files for their owner only.
 
-use std::fs::DirBuilder;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use anyhow::Context;
@@ -33,6 +34,38 @@ pub fn make(data: &Path) -> anyhow::Result<()> {
         })?;
     }
     Ok(())
+}
+
+/// Makes a folder for its owner only, with those that it lies in.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn make_private(folder: &Path) -> anyhow::Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .with_context(|| format!("{} cannot be made", folder.display()))
+}
+
+/// Writes a file whole or not at all, readable by its owner only.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
+    let failed = || format!("{} cannot be written", path.display());
+    let draft = path.with_extension("new");
+    let _ = std::fs::remove_file(&draft);
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&draft)
+        .with_context(failed)?;
+    file.write_all(content)
+        .and_then(|()| file.sync_all())
+        .with_context(failed)?;
+    std::fs::rename(&draft, path).with_context(failed)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 #[macro_use]
 mod out;
 
+mod authority;
 mod bench;
 mod clock;
 mod commands;

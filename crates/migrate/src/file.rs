@@ -4,7 +4,8 @@ use std::path::Path;
 
 use crate::az::decide;
 use crate::az::words::Syntax;
-use crate::call::Call;
+use crate::call::{Call, Verdict};
+use crate::edit::apply;
 use crate::known::Known;
 use crate::{documents, hosts, javascript, json, notebook, python, reports, shell};
 
@@ -34,9 +35,25 @@ pub fn calls(path: &Path, text: &str, known: &Known) -> Option<Vec<Call>> {
         _ if ["readme", "install", "justfile", "procfile"].contains(&name.as_str()) => {
             plain(text, Syntax::Loose, known)
         }
-        _ => return None,
+        _ => return unknown(text, known),
     };
     Some(found)
+}
+
+/// A file of another kind: what looks like a call is shown with what it would become, and left alone.
+fn unknown(text: &str, known: &Known) -> Option<Vec<Call>> {
+    let mut found = plain(text, Syntax::Loose, known);
+    for call in &mut found {
+        if let Verdict::Rewritten(edits) = &call.verdict {
+            let after = apply(text, edits).ok()?;
+            let end = (call.span.end + after.len()).checked_sub(text.len())?;
+            let becomes = after.get(call.span.start..end)?;
+            call.verdict = Verdict::Reported(format!(
+                "files of this kind are not known; it becomes `{becomes}`"
+            ));
+        }
+    }
+    (!found.is_empty()).then_some(found)
 }
 
 fn plain(text: &str, syntax: Syntax, known: &Known) -> Vec<Call> {

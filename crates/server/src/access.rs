@@ -3,7 +3,7 @@
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use sha2::{Digest, Sha256};
-use trainyard_store::{Role, Token};
+use trainyard_store::{Principal, Role, Token};
 
 use crate::App;
 use crate::arm_error::ApiError;
@@ -29,6 +29,16 @@ impl From<Token> for Caller {
             name: token.name,
             role: token.role,
             scope: token.scope,
+        }
+    }
+}
+
+impl From<Principal> for Caller {
+    fn from(principal: Principal) -> Caller {
+        Caller {
+            name: principal.name,
+            role: principal.role,
+            scope: principal.scope,
         }
     }
 }
@@ -115,8 +125,17 @@ fn identify(app: &App, headers: &HeaderMap) -> Result<Caller, ApiError> {
     if !scheme.eq_ignore_ascii_case("Bearer") {
         return Err(ApiError::Unauthenticated);
     }
-    let hash = hash(token.trim());
-    let found = app.ports.store.read(|s| s.token(&hash))?;
+    let token = token.trim();
+    let now = app.ports.clock.now();
+    // One that somebody signed in for names the credential that it was got with: it ends with that.
+    if let Some(claims) = app.ports.sign_in_key.read_token(token, now.as_second()) {
+        let found = app.ports.store.read(|s| s.credential(&claims.cid))?;
+        let held =
+            found.filter(|(credential, principal)| credential.holds(now) && principal.app_id == claims.appid);
+        let caller = held.map(|(_, principal)| Caller::from(principal));
+        return caller.ok_or(ApiError::Unauthenticated);
+    }
+    let found = app.ports.store.read(|s| s.token(&hash(token)))?;
     found.map(Caller::from).ok_or(ApiError::Unauthenticated)
 }
 

@@ -13,6 +13,7 @@ use crate::metrics::Metrics;
 use crate::ports::Ports;
 use crate::reconcile::{self, Pump, PumpError};
 use crate::settings::Settings;
+use crate::sign_in::Attempts;
 
 /// How long the pump sleeps when nothing wakes it: timed looks and deadlines are kept this exactly.
 const TICK: Duration = Duration::from_millis(500);
@@ -24,6 +25,7 @@ pub struct App {
     pub(crate) settings: Settings,
     pub(crate) ports: Ports,
     pub(crate) metrics: Metrics,
+    pub(crate) attempts: Attempts,
     waker: Arc<Waker>,
     on_stop: Box<dyn Fn(Stop) + Send + Sync>,
 }
@@ -53,6 +55,7 @@ impl App {
             settings,
             ports,
             metrics: Metrics::new(),
+            attempts: Attempts::default(),
             waker,
             on_stop,
         })

@@ -116,6 +116,16 @@ pub enum ApiError {
         /// Where it is.
         region: String,
     },
+    /// No such storage account in the group.
+    #[error("there is no such storage account")]
+    NoStorageAccount {
+        /// Its name.
+        name: String,
+        /// The group that was asked.
+        group: String,
+        /// Where an account of that name is.
+        elsewhere: Option<String>,
+    },
     /// It exists with another wish.
     #[error("the resource exists with other settings")]
     AlreadyExists {
@@ -222,6 +232,10 @@ pub enum Kind {
     Node,
     /// A token.
     Token,
+    /// A service principal.
+    Principal,
+    /// What a principal signs in with.
+    Credential,
     /// A file.
     File,
 }
@@ -238,6 +252,8 @@ impl Kind {
             Kind::Operation => "Operation",
             Kind::Node => "Node",
             Kind::Token => "Token",
+            Kind::Principal => "Principal",
+            Kind::Credential => "Credential",
             Kind::File => "File",
         }
     }
@@ -263,6 +279,8 @@ impl Kind {
             Kind::Operation => "operation",
             Kind::Node => "node",
             Kind::Token => "token",
+            Kind::Principal => "principal",
+            Kind::Credential => "credential",
             Kind::File => "file",
         }
     }
@@ -413,6 +431,18 @@ impl ApiError {
                 format!(
                     "The workspace {name} exists in the location '{region}', so nothing of an older api-version can be \
                      put into it. Delete that workspace or use another location."
+                ),
+            ),
+            ApiError::NoStorageAccount { name, group, elsewhere } => shown(
+                missing,
+                "ResourceNotFound",
+                format!(
+                    "The Resource 'Microsoft.Storage/storageAccounts/{name}' under resource group '{group}' was not \
+                     found.{}",
+                    match elsewhere {
+                        Some(other) => format!(" It is in '{other}'; storage_accounts.{name}.resource_group sets that."),
+                        None => String::new(),
+                    }
                 ),
             ),
             ApiError::AlreadyExists { kind, name } => shown(

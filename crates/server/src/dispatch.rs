@@ -18,7 +18,7 @@ use crate::App;
 use crate::access;
 use crate::api;
 use crate::arm_error::ApiError;
-use crate::http::{Call, Query, Reply, base_url};
+use crate::http::{Call, Peer, Query, Reply, base_url};
 use crate::openapi;
 use crate::ops::{self, Found, Op, Operation, Parameters, Versions};
 
@@ -86,6 +86,7 @@ impl App {
         let caller = access::admit(self, operation, &parameters, &parts.headers)?;
         self.check_subscription(&parameters)?;
         let body = self.body(body).await?;
+        let peer = Peer::of(&parts);
         let base = base_url(self.settings.public_url.as_deref(), &parts)?;
         let call = Call {
             id,
@@ -95,6 +96,7 @@ impl App {
             headers: parts.headers,
             body,
             caller,
+            peer,
             base,
             operation,
         };
@@ -135,6 +137,22 @@ impl App {
             Op::TokensList => api::tokens::list(self, &call),
             Op::TokensCreate => api::tokens::create(self, call).await,
             Op::TokensRevoke => api::tokens::revoke(self, call).await,
+            Op::PrincipalsList => api::principals::list(self, &call),
+            Op::PrincipalsCreate => api::principals::create(self, call).await,
+            Op::PrincipalsRevoke => api::principals::revoke(self, call).await,
+            Op::PrincipalsReset => api::principals::reset(self, call).await,
+            Op::PrincipalsSetIdentity => api::principals::identity(self, call).await,
+            Op::PrincipalsRemoveCredential => api::principals::remove_credential(self, call).await,
+            Op::IdentityToken | Op::IdentityTokenGet => api::sign_in::identity(self, &call),
+            Op::SignInToken | Op::SignInTokenV2 => api::sign_in::token(self, &call),
+            Op::SignInConfiguration => api::sign_in::configuration(self, &call, "oauth2/token"),
+            Op::SignInConfigurationV2 => api::sign_in::configuration(self, &call, "oauth2/v2.0/token"),
+            Op::MetadataEndpoints => Ok(api::sign_in::endpoints(&call)),
+            Op::TenantsList => Ok(api::sign_in::tenants(self)),
+            Op::StorageAccountsList => api::storage_accounts::list(self, &call),
+            Op::StorageAccountsListByGroup => api::storage_accounts::list_by_group(self, &call),
+            Op::StorageAccountsGet => api::storage_accounts::get(self, &call),
+            Op::StorageAccountsKeys => api::storage_accounts::keys(self, &call),
             Op::NodesPreempt => api::nodes::preempt(self, call).await,
             Op::ImportsRun => api::imports::run(self, call).await,
             Op::ImportsUndo => api::imports::undo(self, call).await,
@@ -186,9 +204,14 @@ impl App {
     }
 }
 
-/// A signed link's path stands in the log without what comes behind the share, its query never.
+/// The path of a signed link, or of a managed identity, is a right: neither stands in the log. A query never does.
 fn log_path(path: &str) -> &str {
-    if path.starts_with(FILES) { FILES } else { path }
+    let rights = [FILES, api::principals::IDENTITIES];
+    let head = |right: &&str| {
+        let head = path.get(..right.len());
+        head.is_some_and(|head| head.eq_ignore_ascii_case(right))
+    };
+    rights.into_iter().find(head).unwrap_or(path)
 }
 
 fn segments(path: &str) -> Result<Vec<String>, ApiError> {

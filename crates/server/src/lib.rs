@@ -18,9 +18,11 @@ pub mod ops;
 mod ports;
 mod reconcile;
 mod settings;
+mod sign_in;
 
 pub use app::{App, StartError, Stop};
 pub use http::Scheme;
 pub use ports::{Clock, Ports, Random};
 pub use reconcile::{Pump, PumpError};
 pub use settings::{Quotas, Settings, VmSize};
+pub use sign_in::SignInKey;

@@ -109,6 +109,19 @@ operations! {
     TokensList "Tokens_List" GET "/trainyard/tokens" Own Known "Trainyard/tokens/read";
     TokensCreate "Tokens_Create" POST "/trainyard/tokens" Own Known "Trainyard/tokens/write";
     TokensRevoke "Tokens_Revoke" DELETE "/trainyard/tokens/{tokenId}" Own Known "Trainyard/tokens/delete";
+    PrincipalsList "Principals_List" GET "/trainyard/principals" Own Known "Trainyard/principals/read";
+    PrincipalsCreate "Principals_Create" POST "/trainyard/principals" Own Known "Trainyard/principals/write";
+    PrincipalsRevoke "Principals_Revoke" DELETE "/trainyard/principals/{appId}" Own Known "Trainyard/principals/delete";
+    PrincipalsReset "Principals_Reset" POST "/trainyard/principals/{appId}/secrets" Own Known "Trainyard/principals/secrets/write";
+    PrincipalsSetIdentity "Principals_SetIdentity" POST "/trainyard/principals/{appId}/identity" Own Known "Trainyard/principals/identity/write";
+    PrincipalsRemoveCredential "Principals_RemoveCredential" DELETE "/trainyard/principals/{appId}/credentials/{credentialId}" Own Known "Trainyard/principals/credentials/delete";
+    IdentityToken "ManagedIdentity_Token" POST "/trainyard/msi/{identity}" Own Open "Trainyard/identity/action";
+    IdentityTokenGet "ManagedIdentity_TokenOfWebApp" GET "/trainyard/msi/{identity}" Own Open "Trainyard/identity/action";
+    MetadataEndpoints "Metadata_Endpoints" GET "/metadata/endpoints" Own Open "Trainyard/metadata/read";
+    SignInToken "SignIn_Token" POST "/{tenantId}/oauth2/token" Own Open "Trainyard/signIn/action";
+    SignInTokenV2 "SignIn_TokenV2" POST "/{tenantId}/oauth2/v2.0/token" Own Open "Trainyard/signIn/action";
+    SignInConfiguration "SignIn_Configuration" GET "/{tenantId}/.well-known/openid-configuration" Own Open "Trainyard/signIn/read";
+    SignInConfigurationV2 "SignIn_ConfigurationV2" GET "/{tenantId}/v2.0/.well-known/openid-configuration" Own Open "Trainyard/signIn/read";
     NodesPreempt "Nodes_Preempt" POST "/trainyard/nodes/{nodeId}/preempt" Own Known "Trainyard/nodes/preempt/action";
     ImportsRun "Imports_Run" POST "/trainyard/imports" Own Known "Trainyard/imports/write";
     ImportsUndo "Imports_Undo" DELETE "/trainyard/imports/{importId}" Own Known "Trainyard/imports/delete";
@@ -118,18 +131,24 @@ operations! {
     OperationsList "Operations_List" GET "/providers/Microsoft.BatchAI/operations" All Known "Microsoft.BatchAI/operations/read";
     SubscriptionsList "Subscriptions_List" GET "/subscriptions" ResourceManager Known "Microsoft.Resources/subscriptions/read";
     SubscriptionsGet "Subscriptions_Get" GET "/subscriptions/{subscriptionId}" ResourceManager Known "Microsoft.Resources/subscriptions/read";
+    // Where `az batchai cluster create --use-auto-storage` looks for its account. Before any list of
+    // accounts by group: the first row that fits is taken.
+    AutoStorage "StorageAccounts_ListForAutoStorage" GET "/subscriptions/{subscriptionId}/resourceGroups/batchaiautostorage/providers/Microsoft.Storage/storageAccounts" ResourceManager Known "Microsoft.Storage/storageAccounts/read";
     ProvidersGet "Providers_Get" GET "/subscriptions/{subscriptionId}/providers/Microsoft.BatchAI" ResourceManager Known "Microsoft.Resources/subscriptions/providers/read";
     ProvidersRegister "Providers_Register" POST "/subscriptions/{subscriptionId}/providers/Microsoft.BatchAI/register" ResourceManager Write "Microsoft.BatchAI/register/action";
     ProvidersUnregister "Providers_Unregister" POST "/subscriptions/{subscriptionId}/providers/Microsoft.BatchAI/unregister" ResourceManager Write "Microsoft.BatchAI/unregister/action";
+
+    TenantsList "Tenants_List" GET "/tenants" ResourceManager Known "Microsoft.Resources/tenants/read";
+    StorageAccountsList "StorageAccounts_List" GET "/subscriptions/{subscriptionId}/providers/Microsoft.Storage/storageAccounts" ResourceManager Read "Microsoft.Storage/storageAccounts/read";
+    StorageAccountsListByGroup "StorageAccounts_ListByResourceGroup" GET "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.Storage/storageAccounts" ResourceManager Read "Microsoft.Storage/storageAccounts/read";
+    StorageAccountsGet "StorageAccounts_GetProperties" GET "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.Storage/storageAccounts/{accountName}" ResourceManager Read "Microsoft.Storage/storageAccounts/read";
+    StorageAccountsKeys "StorageAccounts_ListKeys" POST "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.Storage/storageAccounts/{accountName}/listKeys" ResourceManager Write "Microsoft.Storage/storageAccounts/listKeys/action";
 
     GroupsList "ResourceGroups_List" GET "/subscriptions/{subscriptionId}/resourceGroups" ResourceManager Read "Microsoft.Resources/subscriptions/resourceGroups/read";
     GroupsCreate "ResourceGroups_CreateOrUpdate" PUT "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}" ResourceManager Write "Microsoft.Resources/subscriptions/resourceGroups/write";
     GroupsGet "ResourceGroups_Get" GET "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}" ResourceManager Read "Microsoft.Resources/subscriptions/resourceGroups/read";
     GroupsExists "ResourceGroups_CheckExistence" HEAD "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}" ResourceManager Read "Microsoft.Resources/subscriptions/resourceGroups/read";
     GroupsDelete "ResourceGroups_Delete" DELETE "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}" ResourceManager Write "Microsoft.Resources/subscriptions/resourceGroups/delete";
-
-    // Where `az batchai cluster create --use-auto-storage` looks for its account. The path is whole: it is about that group.
-    AutoStorage "StorageAccounts_ListForAutoStorage" GET "/subscriptions/{subscriptionId}/resourceGroups/batchaiautostorage/providers/Microsoft.Storage/storageAccounts" ResourceManager Known "Microsoft.Storage/storageAccounts/read";
 
     UsagesList "Usages_List" GET "/subscriptions/{subscriptionId}/providers/Microsoft.BatchAI/locations/{location}/usages" Since2018_03 Read "Microsoft.BatchAI/locations/usages/read";
     OperationResult "OperationResults_Get" GET "/subscriptions/{subscriptionId}/providers/Microsoft.BatchAI/locations/{location}/operationresults/{operationId}" All Known "Microsoft.BatchAI/locations/operationresults/read";

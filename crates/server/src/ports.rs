@@ -8,6 +8,8 @@ use trainyard_storage::{Accounts, FileServers, LinkKey};
 use trainyard_store::Store;
 use uuid::Uuid;
 
+use crate::sign_in::SignInKey;
+
 /// The time.
 pub trait Clock: Send + Sync {
     /// Now.
@@ -50,4 +52,6 @@ pub struct Ports {
     pub file_servers: FileServers,
     /// Signs download links.
     pub link_key: Arc<LinkKey>,
+    /// Signs access tokens.
+    pub sign_in_key: Arc<SignInKey>,
 }

@@ -29,6 +29,14 @@ pub struct Settings {
     pub grace_seconds: u32,
     /// Whether clusters of GPU sizes run on machines without GPUs, with `AZ_BATCHAI_NUM_GPUS` 0.
     pub ignore_missing_gpus: bool,
+    /// The one tenant: a GUID, made at the first start.
+    pub tenant: String,
+    /// How long an access token holds that somebody signed in for, in seconds; 3600 by default.
+    pub token_seconds: u32,
+    /// Whether tokens are given at the paths of managed identities; off by default.
+    pub managed_identity: bool,
+    /// Resource groups of storage accounts, by the account's name in lower case, where the operator has named one.
+    pub account_groups: BTreeMap<String, String>,
     /// Largest request body, in bytes.
     pub body_bytes: usize,
 }

@@ -12,7 +12,7 @@ use trainyard_domain::name::SubscriptionId;
 use trainyard_domain::state::JobStatus;
 use trainyard_engine::fake::FakeEngine;
 use trainyard_engine::{Capacity, Engine};
-use trainyard_server::{App, Clock, Ports, Pump, Quotas, Settings, VmSize};
+use trainyard_server::{App, Clock, Ports, Pump, Quotas, Settings, SignInKey, VmSize};
 use trainyard_storage::{AccountName, Accounts, FileServers, LinkKey};
 use trainyard_store::Store;
 use trainyard_store::db::InlineHandle;
@@ -138,6 +138,10 @@ fn settings(rng: &mut Rng) -> Checked<Settings> {
         idle_seconds: rng.small(1, 60),
         grace_seconds: rng.small(0, 30),
         ignore_missing_gpus: rng.chance(300),
+        tenant: "00000000-0000-4000-8000-000000000001".to_owned(),
+        token_seconds: 3600,
+        managed_identity: false,
+        account_groups: BTreeMap::new(),
         body_bytes: 1 << 20,
     })
 }
@@ -202,6 +206,7 @@ impl World {
             accounts: Arc::new(accounts),
             file_servers: FileServers::new(folder.path().join("file-servers")),
             link_key: Arc::new(LinkKey::new([3; 32])),
+            sign_in_key: Arc::new(SignInKey::new([4; 32])),
         };
         let server = Server::start(&settings, &ports, &handle)?;
         let mut trace = Trace::new(show);

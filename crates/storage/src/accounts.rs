@@ -1,6 +1,6 @@
 //! Which directory stands for which storage account.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -41,6 +41,32 @@ impl Accounts {
             Some(root) => root.clone(),
             None => self.default_root.join(account.as_str()),
         }
+    }
+
+    /// The accounts of the configuration, and those that have a directory in the data folder since they were used.
+    ///
+    /// # Errors
+    /// When the directory of accounts cannot be read.
+    pub fn known(&self) -> std::io::Result<BTreeSet<AccountName>> {
+        let mut known: BTreeSet<AccountName> = self.configured.keys().cloned().collect();
+        let entries = match fs::read_dir(&self.default_root) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(known),
+            Err(error) => return Err(error),
+        };
+        for entry in entries {
+            let entry = entry?;
+            let name = entry.file_name();
+            // A name in other letters than an account's own would be found by nobody.
+            let account = name.to_str().and_then(|name| {
+                let account = AccountName::new(name).ok()?;
+                (account.as_str() == name).then_some(account)
+            });
+            if let (Some(account), true) = (account, entry.file_type()?.is_dir()) {
+                known.insert(account);
+            }
+        }
+        Ok(known)
     }
 
     /// Makes the directory of a share where it is missing and answers its real path, without links, which

@@ -12,6 +12,7 @@ mod tables;
 
 pub use store::Store;
 pub use tables::{
-    CoresInUse, Event, Goal, Imported, ImportedKind, LineEntry, MIGRATIONS, NewCluster, NewFileServer,
-    NewJob, Operation, OperationStatus, Page, Role, Snapshot, StoreError, Token, Tx,
+    CoresInUse, Credential, CredentialKind, Event, Goal, Imported, ImportedKind, LineEntry, MIGRATIONS,
+    NewCluster, NewFileServer, NewJob, Operation, OperationStatus, Page, Principal, Role, Snapshot,
+    StoreError, Token, Tx,
 };

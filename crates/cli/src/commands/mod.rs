@@ -6,6 +6,7 @@ mod connect;
 mod migrate;
 mod node;
 mod options;
+mod principal;
 mod quickstart;
 mod remote;
 mod serve;
@@ -45,8 +46,10 @@ enum Command {
     /// Make, list and revoke tokens.
     #[command(subcommand)]
     Token(token::Token),
-    /// Point a client of Batch AI at this server.
+    /// Make, list, renew and revoke service principals.
     #[command(subcommand)]
+    Principal(principal::Principal),
+    /// Connect a client of the old service: az, python or node.
     Connect(connect::Connect),
     /// Copy the data of a running or stopped server.
     Backup(backup::Backup),
@@ -82,8 +85,9 @@ pub fn run(arguments: Arguments, surroundings: Surroundings) -> anyhow::Result<E
         Command::Configuration => out::print(crate::config::docs::page()),
         Command::Serve(command) => wait(command.run(&surroundings)),
         Command::Quickstart(command) => wait(command.run(&surroundings)),
-        Command::Connect(command) => wait(command.run(&surroundings)),
         Command::Token(command) => wait(command.run(&surroundings)),
+        Command::Principal(command) => wait(command.run(&surroundings)),
+        Command::Connect(command) => wait(command.run(&surroundings)),
         Command::Stop(command) => wait(command.run(&surroundings)),
         Command::Bench(command) => wait(command.run()),
     };
@@ -110,6 +114,14 @@ mod tests {
             "quickstart --exit",
             "token create --name ci --role Reader --scope /subscriptions/s",
             "token revoke abc",
+            "principal create --name ci --role Reader --scope /subscriptions/s --days 7",
+            "principal reset abc --append",
+            "principal revoke abc --credential def",
+            "principal identity abc",
+            "connect az --folder f --principal p --tls --force",
+            "connect python --url http://h:1 --token-file f",
+            "connect node --data d",
+            "serve --tls-local",
             "backup --data d --to e",
             "restore --data d --from e",
             "stop --nodes",
@@ -135,6 +147,9 @@ mod tests {
             "node --folder f preempt n",
             "token create --name x --role Boss --scope /s",
             "bench submit --jobs 0",
+            "connect",
+            "connect az --token t --principal p",
+            "principal create --name x --role Reader",
             "migrate import",
             "migrate import f --scale half",
             "migrate undo",

@@ -31,7 +31,7 @@ pub struct Options {
     /// PEM file with the private key.
     #[arg(long, value_name = "FILE")]
     tls_key: Option<String>,
-    /// TLS with a certificate of this server's own authority.
+    /// TLS by a certificate of a locally made authority.
     #[arg(long)]
     tls_local: bool,
     /// Log to this file, a new one each day [default: stderr].
@@ -56,7 +56,7 @@ impl Options {
 
     fn flags(&self) -> Vec<Flag> {
         let insecure = self.allow_insecure_listen.then(|| "true".to_owned());
-        let tls_local = self.tls_local.then(|| "true".to_owned());
+        let local = self.tls_local.then(|| "true".to_owned());
         [
             ("--data", "data", &self.data),
             ("--listen", "listen", &self.listen),
@@ -64,7 +64,7 @@ impl Options {
             ("--public-url", "public_url", &self.public_url),
             ("--tls-certificate", "tls.certificate", &self.tls_certificate),
             ("--tls-key", "tls.key", &self.tls_key),
-            ("--tls-local", "tls.local", &tls_local),
+            ("--tls-local", "tls.local", &local),
             ("--log-file", "log.file", &self.log_file),
             ("--log-format", "log.format", &self.log_format),
             ("--log-level", "log.level", &self.log_level),
@@ -106,6 +106,12 @@ mod tests {
             log_format: some("json"),
             log_level: some("warn"),
         };
+        let local = Options {
+            data: some("d"),
+            tls_local: true,
+            ..Options::default()
+        };
+        assert!(local.load(&surroundings).unwrap().tls.local);
         let config = options.load(&surroundings).unwrap();
         assert_eq!(config.data(), place.path().join("d"));
         assert_eq!(config.listen.to_string(), "0.0.0.0:7");

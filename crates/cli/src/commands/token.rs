@@ -50,14 +50,14 @@ pub struct Revoke {
 }
 
 #[derive(Debug, Args)]
-struct Folder {
+pub struct Folder {
     /// Data folder [default: trainyard in your data home].
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Role {
+pub enum Role {
     /// Everything, rights included.
     #[value(name = "Owner")]
     Owner,
@@ -101,7 +101,8 @@ impl Token {
 }
 
 impl Folder {
-    fn find(&self, surroundings: &Surroundings) -> anyhow::Result<PathBuf> {
+    /// The data folder that is meant.
+    pub fn find(&self, surroundings: &Surroundings) -> anyhow::Result<PathBuf> {
         Ok(data_folder(surroundings, self.data.as_deref())?)
     }
 }

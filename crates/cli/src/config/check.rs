@@ -7,7 +7,7 @@ use super::Config;
 pub enum Unusable {
     /// Anyone on the network could read tokens and secrets.
     #[error(
-        "listen is {0}, which other machines reach, and there is no TLS: set tls.local, or tls.certificate and tls.key, or \
+        "listen is {0}, which other machines reach, and there is no TLS: set tls.certificate and tls.key, or \
          listen on 127.0.0.1, or set allow_insecure_listen = true if the network is yours alone"
     )]
     InsecureListen(std::net::SocketAddr),
@@ -15,8 +15,8 @@ pub enum Unusable {
     #[error("tls.certificate and tls.key go together, and {0} is missing: set it, or neither")]
     HalfTls(&'static str),
     /// Two certificates.
-    #[error("tls.local makes a certificate, and tls.certificate names another: set one of them")]
-    TwoCertificates,
+    #[error("tls.local makes a certificate by itself: leave tls.certificate and tls.key out, or tls.local")]
+    TwoTls,
     /// A quota that counts nothing.
     #[error(
         "quotas.families.{0:?} is the quota of no VM size: write a family as docs/configuration.md names it, or one \
@@ -43,11 +43,12 @@ pub fn check(config: &Config) -> Result<(), Unusable> {
     match (&config.tls.certificate, &config.tls.key) {
         (Some(_), None) => return Err(Unusable::HalfTls("tls.key")),
         (None, Some(_)) => return Err(Unusable::HalfTls("tls.certificate")),
-        (Some(_), Some(_)) if config.tls.local => return Err(Unusable::TwoCertificates),
+        (Some(_), Some(_)) if config.tls.local => return Err(Unusable::TwoTls),
+        (None, None) if config.tls.local => {}
+        (None, None) if !config.listen.ip().is_loopback() && !config.allow_insecure_listen => {
+            return Err(Unusable::InsecureListen(config.listen));
+        }
         (None, None) | (Some(_), Some(_)) => {}
-    }
-    if !config.tls.is_on() && !config.listen.ip().is_loopback() && !config.allow_insecure_listen {
-        return Err(Unusable::InsecureListen(config.listen));
     }
     if let Some(url) = &config.public_url {
         let good = ["http://", "https://"]
@@ -67,6 +68,26 @@ pub fn check(config: &Config) -> Result<(), Unusable> {
             "subscriptions",
             id,
             "an id is 1 to 64 letters, digits and '-'",
+        )?;
+    }
+    let minutes = config.sign_in.token_minutes;
+    require(
+        (5..=1440).contains(&minutes),
+        "sign_in.token_minutes",
+        minutes,
+        "5 to 1440 is possible",
+    )?;
+    for (name, account) in &config.storage_accounts {
+        let Some(group) = &account.resource_group else {
+            continue;
+        };
+        let key = format!("storage_accounts.{name}.resource_group");
+        let rule = "a group is 1 to 90 letters, digits, '-', '_', '.' and brackets, with no '.' at its end";
+        require(
+            trainyard_domain::name::GroupName::new(group).is_ok(),
+            &key,
+            group,
+            rule,
         )?;
     }
     for (key, value) in [

@@ -99,7 +99,19 @@ pub const KEYS: &[Key] = &[
         "tls.local",
         Kind::Flag,
         "false",
-        "Serve TLS with a certificate of an authority that this server makes for itself, in `tls` of the data folder; see [signing-in.md](signing-in.md). Instead of `tls.certificate` and `tls.key`.",
+        "TLS without files of your own: by a certificate of an authority made in the folder `tls` of the data folder. See [signing in](signing-in.md).",
+    ),
+    key(
+        "sign_in.token_minutes",
+        Kind::Number,
+        "60",
+        "How many minutes a token holds that a service principal signed in for, 5 to 1440.",
+    ),
+    key(
+        "sign_in.managed_identity",
+        Kind::Flag,
+        "false",
+        "Give tokens to who knows the path of a managed identity on this machine. See [signing in](signing-in.md) for its danger.",
     ),
     key(
         "autoscale.idle_time",
@@ -215,6 +227,12 @@ pub const KEYS: &[Key] = &[
         Kind::Text,
         "in the data folder",
         "Where the shares and containers of this storage account lie.",
+    ),
+    key(
+        "storage_accounts.NAME.resource_group",
+        Kind::Text,
+        "`trainyard-storage`",
+        "The resource group in which clients find it when they ask for its keys.",
     ),
     key(
         "file_servers.directory",

@@ -195,7 +195,7 @@ fn absolute(config: &mut Config, folder: &Path) {
     let accounts = config
         .storage_accounts
         .values_mut()
-        .map(|StorageAccount { directory }| directory);
+        .map(|StorageAccount { directory, .. }| directory);
     let single = [
         &mut config.data,
         &mut config.tls.certificate,

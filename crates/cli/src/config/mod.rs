@@ -33,6 +33,7 @@ pub struct Config {
     pub min_free: ByteSize,
     pub max_node_losses: u32,
     pub tls: Tls,
+    pub sign_in: SignIn,
     pub autoscale: Autoscale,
     pub local: Local,
     pub limits: Limits,
@@ -43,20 +44,14 @@ pub struct Config {
     pub file_servers: FileServers,
 }
 
-/// `[tls]`: certificate and key go together; `local` is instead of them.
+/// `[tls]`: both files, or `local`, or nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Tls {
     pub certificate: Option<PathBuf>,
     pub key: Option<PathBuf>,
+    /// A certificate of a locally made authority instead.
     pub local: bool,
-}
-
-impl Tls {
-    /// Whether there is TLS at all.
-    pub fn is_on(&self) -> bool {
-        self.local || self.certificate.is_some()
-    }
 }
 
 /// What to do when too few GPUs are free for a new node.
@@ -67,6 +62,14 @@ pub enum MissingGpus {
     Wait,
     /// Nodes start without, and tell their jobs that there are none.
     Ignore,
+}
+
+/// `[sign_in]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SignIn {
+    pub token_minutes: u32,
+    pub managed_identity: bool,
 }
 
 /// `[autoscale]`.
@@ -161,6 +164,9 @@ pub struct VmSize {
 pub struct StorageAccount {
     /// Where its shares and containers lie.
     pub directory: PathBuf,
+    /// The resource group in its id.
+    #[serde(default)]
+    pub resource_group: Option<String>,
 }
 
 /// `[file_servers]`.
@@ -182,6 +188,7 @@ impl Default for Config {
             min_free: ByteSize(1 << 30),
             max_node_losses: 3,
             tls: Tls::default(),
+            sign_in: SignIn::default(),
             autoscale: Autoscale::default(),
             local: Local::default(),
             limits: Limits::default(),
@@ -190,6 +197,15 @@ impl Default for Config {
             vm_sizes: BTreeMap::new(),
             storage_accounts: BTreeMap::new(),
             file_servers: FileServers::default(),
+        }
+    }
+}
+
+impl Default for SignIn {
+    fn default() -> Self {
+        Self {
+            token_minutes: 60,
+            managed_identity: false,
         }
     }
 }

@@ -198,6 +198,13 @@ fn listening_to_the_network_needs_tls_or_a_plain_word() {
     }
     assert!(
         place
+            .load(&[("listen", "0.0.0.0:1"), ("tls.local", "true")])
+            .is_ok()
+    );
+    let both = [("tls.certificate", "c"), ("tls.key", "k"), ("tls.local", "true")];
+    assert!(place.refusal(&both).contains("tls.local"));
+    assert!(
+        place
             .refusal(&[("tls.key", "k")])
             .contains("tls.certificate is missing")
     );
@@ -301,7 +308,11 @@ fn full() -> Config {
         tls: Tls {
             certificate: some(),
             key: some(),
-            local: false,
+            local: true,
+        },
+        sign_in: SignIn {
+            token_minutes: 1,
+            managed_identity: true,
         },
         autoscale: Autoscale { idle_time: 1 },
         local: Local {
@@ -339,6 +350,7 @@ fn full() -> Config {
             "NAME".into(),
             StorageAccount {
                 directory: "x".into(),
+                resource_group: Some("x".into()),
             },
         )]
         .into(),

@@ -1,8 +1,5 @@
 //! Small files in the data folder for the commands of this machine.
 
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::Context;
@@ -26,34 +23,20 @@ pub fn admin_token(data: &Path, random: &dyn trainyard_server::Random) -> anyhow
     random.fill(&mut bytes);
     let secret: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let token = format!("trainyard-{secret}");
-    write_private(&path, format!("{token}\n").as_bytes())?;
+    crate::folder::write_private(&path, format!("{token}\n").as_bytes())?;
     Ok(token)
 }
 
-/// Notes where the server listens.
-pub fn note(data: &Path, url: &str) -> anyhow::Result<()> {
-    let text = json!({ "pid": std::process::id(), "url": url });
-    write_private(&data.join(NOTE), text.to_string().as_bytes())
+/// Notes where the server listens, and the certificate of the authority that clients must trust for it.
+pub fn note(data: &Path, url: &str, authority: Option<&Path>) -> anyhow::Result<()> {
+    let mut text = json!({ "pid": std::process::id(), "url": url });
+    if let Some(authority) = authority {
+        text["authority"] = json!(authority);
+    }
+    crate::folder::write_private(&data.join(NOTE), text.to_string().as_bytes())
 }
 
 /// Takes the note away.
 pub fn remove_note(data: &Path) {
     let _ = std::fs::remove_file(data.join(NOTE));
-}
-
-/// Writes a file whole or not at all, readable by its owner only.
-pub fn write_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
-    let failed = || format!("{} cannot be written", path.display());
-    let draft = path.with_extension("new");
-    let _ = std::fs::remove_file(&draft);
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&draft)
-        .with_context(failed)?;
-    file.write_all(content)
-        .and_then(|()| file.sync_all())
-        .with_context(failed)?;
-    std::fs::rename(&draft, path).with_context(failed)
 }

@@ -12,9 +12,10 @@ use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::RustlsConfig;
 use tokio::net::UnixListener;
 use tokio::sync::oneshot;
-use trainyard_server::Scheme;
+use trainyard_server::{Clock, Scheme};
 
-use super::authority;
+use super::ports::SystemClock;
+use crate::authority;
 use crate::config::Config;
 
 /// How long a new connection may take for its first request.
@@ -30,6 +31,8 @@ pub const SOCKET: &str = "admin.sock";
 pub struct Listening {
     listener: TcpListener,
     tls: Option<RustlsConfig>,
+    /// The certificate of the local authority that vouches for it.
+    pub authority: Option<PathBuf>,
     /// As a URL.
     pub url: String,
 }
@@ -45,16 +48,22 @@ impl Listening {
         })?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let tls = match (&config.tls.certificate, &config.tls.key) {
-            (Some(certificate), Some(key)) => Some(read_tls(certificate, key).await?),
+        let (tls, authority) = match (&config.tls.certificate, &config.tls.key) {
+            (Some(certificate), Some(key)) => (Some(read_tls(certificate, key).await?), None),
             _ if config.tls.local => {
-                let files = authority::certify(config.data(), &authority::names(config))?;
-                Some(read_tls(&files.certificate, &files.key).await?)
+                let files = authority::ensure(config.data(), authority::names(config), SystemClock.now())?;
+                let tls = read_tls(&files.certificate, &files.key).await?;
+                (Some(tls), Some(files.authority))
             }
-            _ => None,
+            _ => (None, None),
         };
         let url = url(address, tls.is_some());
-        Ok(Listening { listener, tls, url })
+        Ok(Listening {
+            listener,
+            tls,
+            authority,
+            url,
+        })
     }
 
     /// Serves until `handle` is told to end.
@@ -65,13 +74,17 @@ impl Listening {
                 let server = axum_server::from_tcp_rustls(self.listener, tls)?;
                 let mut server = server.first_request_timeout(FIRST_REQUEST).handle(handle);
                 server.http_builder().http1().header_read_timeout(SILENCE);
-                server.serve(router.into_make_service()).await?;
+                server
+                    .serve(router.into_make_service_with_connect_info::<SocketAddr>())
+                    .await?;
             }
             None => {
                 let server = axum_server::from_tcp(self.listener)?.acceptor(NoDelayAcceptor::new());
                 let mut server = server.first_request_timeout(FIRST_REQUEST).handle(handle);
                 server.http_builder().http1().header_read_timeout(SILENCE);
-                server.serve(router.into_make_service()).await?;
+                server
+                    .serve(router.into_make_service_with_connect_info::<SocketAddr>())
+                    .await?;
             }
         }
         Ok(())

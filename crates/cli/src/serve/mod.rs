@@ -1,8 +1,7 @@
 //! The joint between this command and the rooms it runs: the server, the node process, the store's files.
 
-pub mod authority;
 mod backup;
-pub mod files;
+mod files;
 mod listen;
 mod ports;
 mod scratch;
@@ -20,7 +19,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing::info;
 use trainyard_engine_local::{LocalEngine, NodeProgram, end_all};
-use trainyard_server::{App, Ports, Random, Stop};
+use trainyard_server::{App, Ports, Random, SignInKey, Stop};
 use trainyard_storage::{AccountName, Kind, LinkKey, ShareName};
 use trainyard_store::db::Settings as DbSettings;
 use trainyard_store::lock::FolderLock;
@@ -39,6 +38,9 @@ const SEAL_KEY: &str = "secret-key";
 /// Under what the store keeps the subscription made at the first start, and the key of download links.
 const SUBSCRIPTION: &str = "subscription";
 const LINK_KEY: &str = "link_key";
+/// The same of the tenant, and of the key of access tokens.
+const TENANT: &str = "tenant";
+const SIGN_IN_KEY: &str = "sign_in_key";
 /// How long nodes may take to end beyond the grace of their jobs.
 const NODES_END: Duration = Duration::from_secs(15);
 
@@ -80,7 +82,7 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
         &DbSettings::new(Arc::new(monotonic())),
         seal_key(&data)?,
     )?;
-    let (subscription, link_key) = first_facts(&store, &random)?;
+    let facts = first_facts(&store, &random)?;
     let engine = Arc::new(LocalEngine::open(
         &settings::engine_root(&data),
         settings::local_engine(config, surroundings),
@@ -97,7 +99,8 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
         engine: engine.clone(),
         accounts: Arc::new(settings::accounts(config)?),
         file_servers: settings::file_servers(config),
-        link_key: Arc::new(LinkKey::new(link_key)),
+        link_key: Arc::new(LinkKey::new(facts.link_key)),
+        sign_in_key: Arc::new(SignInKey::new(facts.sign_in_key)),
     };
     let (asked, wishes) = oneshot::channel();
     let asked = Mutex::new(Some(asked));
@@ -110,13 +113,17 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
             });
         }
     });
-    let app = App::new(settings::service(config, subscription)?, ports, on_stop);
+    let app = App::new(
+        settings::service(config, facts.subscription, facts.tenant)?,
+        ports,
+        on_stop,
+    );
     app.ensure_admin_token(&files::admin_token(&data, &random)?)?;
     app.look_after_folders()?;
     let listening = Listening::open(config).await?;
     let url = listening.url.clone();
     let socket = AdminSocket::open(&data)?;
-    files::note(&data, &url)?;
+    files::note(&data, &url, listening.authority.as_deref())?;
     let house = House {
         app,
         store,
@@ -208,21 +215,40 @@ impl House {
 }
 
 /// Facts made at the first start and kept in the store.
-fn first_facts(store: &Store, random: &dyn Random) -> anyhow::Result<(String, [u8; 32])> {
-    let subscription = random.uuid().to_string();
-    let mut link_key = [0; 32];
-    random.fill(&mut link_key);
+struct Facts {
+    subscription: String,
+    tenant: String,
+    link_key: [u8; 32],
+    sign_in_key: [u8; 32],
+}
+
+fn first_facts(store: &Store, random: &dyn Random) -> anyhow::Result<Facts> {
+    let new = [random.uuid().to_string(), random.uuid().to_string()];
+    let mut keys = [[0; 32]; 2];
+    keys.iter_mut().for_each(|key| random.fill(key));
     let kept = store.write(move |tx| -> Result<_, StoreError> {
-        if tx.note(SUBSCRIPTION)?.is_none() {
-            tx.set_note(SUBSCRIPTION, &subscription)?;
+        let mut notes = Vec::new();
+        for (name, new) in [SUBSCRIPTION, TENANT].into_iter().zip(new) {
+            if tx.note(name)?.is_none() {
+                tx.set_note(name, &new)?;
+            }
+            notes.push(tx.note(name)?.unwrap_or(new));
         }
-        let found = tx.note(SUBSCRIPTION)?.unwrap_or(subscription);
-        Ok((found, tx.ensure_secret(LINK_KEY, &link_key)?))
+        let link_key = tx.ensure_secret(LINK_KEY, &keys[0])?;
+        Ok((notes, link_key, tx.ensure_secret(SIGN_IN_KEY, &keys[1])?))
     });
-    let (subscription, key) = kept.wait().map_err(|error| error.flatten())?;
-    let key =
-        <[u8; 32]>::try_from(key).map_err(|_| anyhow::anyhow!("the key of download links is damaged"))?;
-    Ok((subscription, key))
+    let (notes, link_key, sign_in_key) = kept.wait().map_err(|error| error.flatten())?;
+    let key = |key: Vec<u8>, what: &str| {
+        <[u8; 32]>::try_from(key).map_err(|_| anyhow::anyhow!("the key of {what} is damaged"))
+    };
+    let [subscription, tenant] = <[String; 2]>::try_from(notes)
+        .map_err(|_| anyhow::anyhow!("the store has no subscription or no tenant"))?;
+    Ok(Facts {
+        subscription,
+        tenant,
+        link_key: key(link_key, "download links")?,
+        sign_in_key: key(sign_in_key, "access tokens")?,
+    })
 }
 
 fn seal_key(data: &Path) -> anyhow::Result<SealKey> {

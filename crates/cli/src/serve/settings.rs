@@ -14,9 +14,9 @@ use crate::config::catalogue::{FAMILIES, has_premium_storage};
 use crate::config::layers::Surroundings;
 use crate::config::{Config, MissingGpus};
 
-/// Settings of the service. `subscription` is the one that was made at the first start, used where the
+/// Settings of the service. `subscription` and `tenant` were made at the first start; the former is used where the
 /// configuration names none.
-pub fn service(config: &Config, subscription: String) -> anyhow::Result<Settings> {
+pub fn service(config: &Config, subscription: String, tenant: String) -> anyhow::Result<Settings> {
     let given = &config.subscriptions;
     let ids = if given.is_empty() {
         vec![subscription]
@@ -50,8 +50,23 @@ pub fn service(config: &Config, subscription: String) -> anyhow::Result<Settings
         idle_seconds: config.autoscale.idle_time,
         grace_seconds: config.local.grace_seconds,
         ignore_missing_gpus: config.local.missing_gpus == MissingGpus::Ignore,
+        tenant,
+        token_seconds: 60 * config.sign_in.token_minutes,
+        managed_identity: config.sign_in.managed_identity,
+        account_groups: account_groups(config),
         body_bytes: usize::try_from(config.limits.body_bytes.0).context("limits.body_bytes is too large")?,
     })
+}
+
+/// Resource groups that the configuration gives to accounts, by the names that the storage knows them by.
+fn account_groups(config: &Config) -> BTreeMap<String, String> {
+    let given = config.storage_accounts.iter();
+    given
+        .filter_map(|(name, account)| {
+            let name = AccountName::new(name).ok()?;
+            Some((name.as_str().to_owned(), account.resource_group.clone()?))
+        })
+        .collect()
 }
 
 /// Those of the service first, in its order; then the operator's own.

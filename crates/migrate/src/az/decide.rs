@@ -105,6 +105,11 @@ fn facts(readings: &[(Site<'_>, Reading<'_>)]) -> Facts {
 /// What a site is, and as much of it as is the call.
 fn read<'a>(site: &Site<'a>) -> (Site<'a>, Reading<'a>) {
     let reading = whole(site);
+    let certain = matches!(reading, Reading::Mention | Reading::Other);
+    if site.goes_on && !certain {
+        let question = "the text goes on after its quote, where more options may be: what is there?";
+        return (site.clone(), Reading::Question(question.to_owned()));
+    }
     let talk = site.place == Place::Text || site.syntax == Syntax::Loose;
     if talk && matches!(reading, Reading::Question(_)) {
         return sentence(site).unwrap_or((site.clone(), reading));
@@ -174,9 +179,8 @@ fn call<'a>(site: &Site<'a>, words: &[Word<'a>]) -> Reading<'a> {
     if words.iter().any(|word| ["-h", "--help"].contains(&word.raw)) || is_group(words) {
         return Reading::Current(Vec::new());
     }
-    match parse::call(Dialect::V03, words) {
-        Ok(parsed) => return Reading::Current(remarks::of_current(&parsed)),
-        Err(_) => {}
+    if let Ok(parsed) = parse::call(Dialect::V03, words) {
+        return Reading::Current(remarks::of_current(&parsed));
     }
     if mixed::is_new(words) {
         return new(site, words, Vec::new());

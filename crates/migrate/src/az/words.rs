@@ -143,6 +143,8 @@ pub struct Site<'a> {
     pub syntax: Syntax,
     /// Whether it stands in quotes, so that it can't have its own.
     pub quoted: bool,
+    /// Whether its text is put together of pieces, of which this is only the first: `"az … -n " + name`.
+    pub goes_on: bool,
     /// Whether a line may be put before it, at the line on which it begins.
     pub own_line: bool,
 }

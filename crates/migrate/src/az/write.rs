@@ -216,7 +216,7 @@ pub fn path(pieces: &[(&str, bool)], site: &Site<'_>) -> String {
             text.push_str(piece);
             continue;
         }
-        if quote.is_empty() && !(is_literal(inner) && !inner.contains(' ')) {
+        if quote.is_empty() && (inner.contains(' ') || !is_literal(inner)) {
             quote = open;
         }
         if site.syntax == Syntax::PowerShell && needs_brackets(inner) {
@@ -247,6 +247,7 @@ mod tests {
             place: Place::Code,
             syntax,
             quoted,
+            goes_on: false,
             own_line: false,
         }
     }

@@ -2,6 +2,7 @@
 //! to its place in the file.
 
 pub mod docker;
+mod lists;
 pub mod markdown;
 mod piece;
 pub mod yaml;

@@ -2,6 +2,7 @@
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
+use super::lists;
 use super::piece::{Piece, Write, calls as of};
 use crate::az::words::Syntax;
 use crate::call::Call;
@@ -9,7 +10,9 @@ use crate::known::Known;
 
 /// The calls in a YAML file.
 pub fn calls(text: &str, known: &Known) -> Vec<Call> {
-    of(&pieces(text), known)
+    let mut calls = of(&pieces(text), known);
+    lists::add(text, &mut calls);
+    calls
 }
 
 /// Its scalars, and what stands between them. What the parser does not take is read as it stands.

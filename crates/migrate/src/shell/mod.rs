@@ -27,6 +27,9 @@ pub fn sites(text: &str, syntax: Syntax) -> Vec<Site<'_>> {
     let script = (syntax == Syntax::Posix).then(|| Script::read(text)).flatten();
     let mut sites: Vec<Site<'_>> = Vec::new();
     for start in places {
+        if surround::is_ours(text, start) {
+            continue;
+        }
         let around = script
             .as_ref()
             .map_or(Around::Unclear, |script| script.around(start));
@@ -43,7 +46,7 @@ pub fn sites(text: &str, syntax: Syntax) -> Vec<Site<'_>> {
         // In a document a call that begins its line was meant to be run; one within a sentence is talk.
         let talk = syntax == Syntax::Loose && !own_line;
         let place = if talk { Place::Text } else { place };
-        let tolerant = split::words(text, start, syntax, quote);
+        let tolerant = split::words(text, start, syntax, quote, place);
         let words = match around {
             Around::Command(spans) => better(text, spans, tolerant),
             _ => tolerant,
@@ -60,11 +63,12 @@ pub fn sites(text: &str, syntax: Syntax) -> Vec<Site<'_>> {
         }
         sites.push(Site {
             text,
-            words,
             place,
             syntax,
+            goes_on: quote.is_some_and(|quote| surround::goes_on(text, words.last(), quote)),
             quoted: quote.is_some_and(|quote| quote != b'`'),
             own_line,
+            words,
         });
     }
     sites

@@ -1,17 +1,24 @@
 //! A tolerant way to cut a line into words, for what no grammar of a shell would take: documents with
 //! placeholders, PowerShell, batch files, Makefiles, half a script.
 
-use crate::az::words::{Syntax, Word};
+use crate::az::words::{Place, Syntax, Word};
 
 /// Words of a call from byte `start` on, up to where the command ends: a line's end that is not continued,
 /// `|`, `;`, `&`, a comment, a bracket or quote that was opened before it. Redirections are left out.
-pub fn words<'a>(text: &'a str, start: usize, syntax: Syntax, quote: Option<u8>) -> Vec<Word<'a>> {
+pub fn words<'a>(
+    text: &'a str,
+    start: usize,
+    syntax: Syntax,
+    quote: Option<u8>,
+    place: Place,
+) -> Vec<Word<'a>> {
     let mut splitter = Splitter {
         text,
         bytes: text.as_bytes(),
         at: start,
         syntax,
         quote,
+        one_line: place == Place::Text || matches!(syntax, Syntax::Cmd | Syntax::Loose),
     };
     let mut words = Vec::new();
     while splitter.blanks() {
@@ -30,6 +37,8 @@ struct Splitter<'a> {
     syntax: Syntax,
     /// The quote which is open around the call: `"`, `'` or a back-tick.
     quote: Option<u8>,
+    /// Whether a quote that is not closed on its line is none: an apostrophe in prose.
+    one_line: bool,
 }
 
 impl<'a> Splitter<'a> {
@@ -97,7 +106,7 @@ impl<'a> Splitter<'a> {
                 && self
                     .peek(1)
                     .is_none_or(|next| next.is_ascii_whitespace() || b";)}".contains(&next)))
-            || (byte == b'#' && self.syntax != Syntax::Cmd)
+            || (byte == b'#' && self.syntax != Syntax::Cmd && self.peek(1) != Some(b'{'))
     }
 
     /// `<name of a thing>` from `at`: the byte after it.
@@ -170,6 +179,9 @@ impl<'a> Splitter<'a> {
             if byte == quote {
                 return Some(at + 1);
             }
+            if byte == b'\n' && self.one_line {
+                return None;
+            }
             // A quoted text does not reach beyond the one around it.
             if Some(byte) == self.quote {
                 return None;
@@ -204,7 +216,7 @@ mod tests {
     use super::*;
 
     fn cut(text: &str, syntax: Syntax) -> Vec<&str> {
-        let words = words(text, 0, syntax, None);
+        let words = words(text, 0, syntax, None, Place::Code);
         words.iter().map(|word| word.raw).collect()
     }
 
@@ -253,10 +265,23 @@ mod tests {
     }
 
     #[test]
+    fn an_apostrophe_in_a_comment_reaches_no_further_than_its_line() {
+        let text = "az x 'a b' don't `y\naz z's";
+        let of = |place| {
+            words(text, 0, Syntax::Posix, None, place)
+                .iter()
+                .map(|w| w.raw)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(of(Place::Text), ["az", "x", "'a b'", "don't", "`y"]);
+        assert_eq!(of(Place::Code).last(), Some(&"don't `y\naz z's"));
+    }
+
+    #[test]
     fn an_open_quote_ends_the_call() {
         let inside = Some(b'"');
         let text = "az x -n \\\"a b\\\" -q 'c' y\" z";
-        let found: Vec<_> = words(text, 0, Syntax::Posix, inside)
+        let found: Vec<_> = words(text, 0, Syntax::Posix, inside, Place::Code)
             .iter()
             .map(|w| w.raw)
             .collect();

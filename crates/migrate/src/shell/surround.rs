@@ -1,6 +1,7 @@
 //! What is open around a place in its line, for texts without a grammar.
 
-use crate::az::words::{Place, Syntax};
+use crate::az::words::{Place, Syntax, Word};
+use crate::mark::MARK;
 
 /// The quote that is open at byte `start`, and whether what stands there is run.
 pub fn of(text: &str, start: usize, syntax: Syntax) -> (Option<u8>, Place) {
@@ -87,6 +88,23 @@ pub fn quoted(text: &str, start: usize, quote: u8) -> (Option<u8>, Place) {
     (Some(quote), if run && whole { Place::Code } else { Place::Text })
 }
 
+/// Whether the quoted text around a call is added to another one, so that the call may go on there.
+pub fn goes_on(text: &str, last: Option<&Word<'_>>, quote: u8) -> bool {
+    let rest = last.and_then(|word| text.get(word.end()..)).unwrap_or_default();
+    let rest = rest.trim_start().strip_prefix(char::from(quote));
+    // A shell joins what follows at once; languages have a sign for it.
+    quote != b'`'
+        && rest.is_some_and(|rest| {
+            rest.starts_with(['"', '\'', '$']) || rest.trim_start().starts_with(['+', '%'])
+        })
+}
+
+/// Whether the place is in a comment that we put there: those speak of calls.
+pub fn is_ours(text: &str, start: usize) -> bool {
+    text.get(line_start(text, start)..start)
+        .is_some_and(|before| before.contains(MARK))
+}
+
 fn line_start(text: &str, at: usize) -> usize {
     text.get(..at)
         .and_then(|before| before.rfind('\n'))
@@ -127,6 +145,16 @@ mod tests {
         assert_eq!(at("don't run az x", Syntax::Loose), (None, Place::Code));
         assert_eq!(at("bash -c 'az x'", Syntax::Posix), (Some('\''), Place::Code));
         assert_eq!(at("REM az x", Syntax::Cmd), (None, Place::Text));
+    }
+
+    #[test]
+    fn a_text_that_is_added_to_is_seen() {
+        let goes = |text: &str| {
+            let words = crate::shell::split::words(text, 1, Syntax::Loose, Some(b'"'), Place::Text);
+            goes_on(text, words.last(), b'"')
+        };
+        assert!(goes("\"az x -n \" + name") && goes("\"az x -n \"$name"));
+        assert!(!goes("\"az x -n y\"") && !goes("\"az x -n y\"; ls"));
     }
 
     #[test]

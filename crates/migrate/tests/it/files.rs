@@ -111,3 +111,24 @@ fn workspace_and_experiment_are_made_first_where_that_is_asked() {
         "{found:?}"
     );
 }
+
+/// The questions speak of `az batchai` themselves.
+#[test]
+fn marks_come_once() {
+    let path = Path::new("a.sh");
+    let text = "az batchai job list -g ''\n  az batchai job show $X # don't\naz batchai job create -n j -g g -c j.json\n";
+    let marked = |text: &str| {
+        let found = calls(path, text);
+        let marks: Vec<Edit> = found
+            .iter()
+            .filter_map(|call| match &call.verdict {
+                Verdict::Undecided(say) => trainyard_migrate::mark::above(path, text, call.span.start, say),
+                _ => None,
+            })
+            .collect();
+        (found.len(), apply(text, &marks).unwrap())
+    };
+    let (number, once) = marked(text);
+    assert_eq!((number, once.lines().count()), (3, 6), "{once}");
+    assert_eq!(marked(&once), (3, once.clone()));
+}

@@ -1,5 +1,8 @@
 //! One request of a known operation by a known caller.
 
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::ConnectInfo;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri, header};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -24,6 +27,25 @@ pub enum Scheme {
     Https,
 }
 
+/// Where a request came from; `None` where it came by the socket in the data folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer(pub Option<IpAddr>);
+
+impl Peer {
+    /// Of the connection, as the listener notes it.
+    pub fn of(parts: &Parts) -> Peer {
+        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        Peer(address.map(|ConnectInfo(address)| address.ip().to_canonical()))
+    }
+
+    /// Whether it was sent on this machine. What a proxy passes on was not, though the proxy itself may be here.
+    pub fn is_of_this_machine(self, headers: &HeaderMap) -> bool {
+        let passed_on = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
+        self.0.is_none_or(|address| address.is_loopback())
+            && !passed_on.iter().any(|name| headers.contains_key(*name))
+    }
+}
+
 /// One request of a known operation by a known caller.
 pub struct Call {
     /// Its id, `x-ms-request-id`.
@@ -40,6 +62,8 @@ pub struct Call {
     pub body: Vec<u8>,
     /// Who calls.
     pub caller: Caller,
+    /// Where it came from.
+    pub peer: Peer,
     /// Base of absolute links.
     pub base: String,
     /// What is called.

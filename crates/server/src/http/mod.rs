@@ -3,5 +3,5 @@
 mod call;
 mod reply;
 
-pub use call::{Call, Query, Scheme, base_url};
+pub use call::{Call, Peer, Query, Scheme, base_url};
 pub use reply::{Reply, http_date};

@@ -34,12 +34,20 @@ impl Answer {
             );
         }
         assert_eq!(
-            (
-                self.header("cache-control"),
-                self.header("pragma"),
-                self.header("expires")
-            ),
-            ("no-cache", "no-cache", "-1")
+            (self.header("pragma"), self.header("expires")),
+            ("no-cache", "-1")
+        );
+        // What holds a token is not even kept for a moment (RFC 6749 section 5.1).
+        let signs_in = self.what.to_ascii_lowercase().contains("/oauth2/");
+        let gives_token = signs_in || self.text().contains("\"access_token\"");
+        let cache = self.header("cache-control");
+        assert!(
+            cache == "no-cache" || (gives_token && cache == "no-store"),
+            "{self:?}"
+        );
+        assert!(
+            cache == "no-store" || !self.text().contains("\"access_token\""),
+            "{self:?}"
         );
         assert_eq!(self.header("x-content-type-options"), "nosniff");
         assert!(self.header("strict-transport-security").starts_with("max-age="));
@@ -51,7 +59,13 @@ impl Answer {
             assert!(counts_add_up(&self.json()), "counts in {}", self.text());
         }
         if self.status >= 400 && !self.body.is_empty() {
-            let error = &self.json()["error"];
+            let body = self.json();
+            // A refused sign-in has the form of OAuth 2.0.
+            if signs_in && body["error"].is_string() {
+                assert!(body["error_description"].is_string(), "{}", self.text());
+                return;
+            }
+            let error = &body["error"];
             assert!(
                 error["code"].as_str().is_some_and(|c| !c.is_empty()),
                 "{}",

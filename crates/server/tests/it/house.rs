@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use trainyard_domain::name::SubscriptionId;
-use trainyard_server::{App, Clock, Ports, Pump, Quotas, Random, Settings, VmSize};
+use trainyard_server::{App, Clock, Ports, Pump, Quotas, Random, Settings, SignInKey, VmSize};
 use trainyard_storage::{Accounts, FileServers, LinkKey};
 use trainyard_store::Store;
 use trainyard_store::db::InlineHandle;
@@ -25,6 +25,7 @@ pub use crate::answer::Answer;
 use crate::engine::Script;
 
 pub const SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000000";
+pub const TENANT: &str = "7e7a7e7a-0000-4000-8000-000000000000";
 pub const ADMIN: &str = "the-admin-token";
 /// Every secret of a test's bodies contains this; no answer may.
 pub const SECRET: &str = "hush7391";
@@ -71,6 +72,8 @@ pub struct House {
     pub folder: Arc<TempDir>,
     /// The token sent; none where empty.
     pub token: RefCell<String>,
+    /// Where requests come from; the socket in the data folder where it is none.
+    pub peer: Cell<Option<std::net::SocketAddr>>,
     /// Whether a 500 is what the test wants.
     pub may_fail: Cell<bool>,
     pump: RefCell<Pump>,
@@ -113,6 +116,10 @@ pub fn settings() -> Settings {
         idle_seconds: 60,
         grace_seconds: 30,
         ignore_missing_gpus: false,
+        tenant: TENANT.to_owned(),
+        token_seconds: 3600,
+        managed_identity: false,
+        account_groups: BTreeMap::new(),
         body_bytes: 256 * 1024,
     }
 }
@@ -199,6 +206,7 @@ impl House {
             accounts: Arc::new(Accounts::new(folder.path(), BTreeMap::new())),
             file_servers: FileServers::new(folder.path().join("file-servers")),
             link_key: Arc::new(LinkKey::new([9; 32])),
+            sign_in_key: Arc::new(SignInKey::new([11; 32])),
         };
         let app = App::new(settings.clone(), ports.clone(), Box::new(|_| {}));
         app.ensure_admin_token(ADMIN).unwrap();
@@ -213,6 +221,7 @@ impl House {
             settings,
             folder,
             token: RefCell::new(ADMIN.to_owned()),
+            peer: Cell::new(None),
             may_fail: Cell::new(false),
             runtime: tokio::runtime::Builder::new_current_thread().build().unwrap(),
         }
@@ -304,6 +313,9 @@ impl House {
         }
         for (name, value) in headers {
             request = request.header(*name, *value);
+        }
+        if let Some(peer) = self.peer.get() {
+            request = request.extension(axum::extract::ConnectInfo(peer));
         }
         let request = request.body(Body::from(body)).unwrap();
         let (parts, body) = self

@@ -32,4 +32,5 @@ mod resources;
 mod scaling;
 mod schema;
 mod secrets;
+mod sign_in;
 mod versions;

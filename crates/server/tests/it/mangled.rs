@@ -29,6 +29,8 @@ fn seeds() -> Vec<(Method, String, Value)> {
         (Method::DELETE, "~/fileServers/f", Value::Null),
         (Method::GET, "/files/acct/files/share/a?se=2026-03-04T06%3A06%3A07Z&sp=rl&sr=f&sig=AAAA", Value::Null),
         (Method::GET, "/subscriptions/00000000-0000-0000-0000-000000000000/providers/Microsoft.BatchAI/locations/eastus/usages", Value::Null),
+        (Method::POST, "/trainyard/principals", json!({"name": "n", "role": "Reader", "scope": "/", "days": 3})),
+        (Method::POST, "/adfs/oauth2/token", json!("grant_type=client_credentials&client_id=a&client_secret=b&resource=c")),
         (Method::POST, "/trainyard/tokens", json!({"name": "n", "role": "Reader", "scope": "/"})),
     ]
     .into_iter()

@@ -11,6 +11,7 @@ mod jobs;
 mod meta;
 mod nodes;
 mod operations;
+mod principals;
 mod rows;
 mod tree;
 mod usage;
@@ -23,6 +24,7 @@ pub use file_servers::NewFileServer;
 pub use imports::{Imported, ImportedKind};
 pub use jobs::{LineEntry, NewJob};
 pub use operations::{Goal, Operation, OperationStatus};
+pub use principals::{Credential, CredentialKind, Principal};
 use trainyard_domain::spec::Secrets;
 use trainyard_domain::stored::{self, StoredError};
 pub use tree::Page;
@@ -47,6 +49,11 @@ pub const MIGRATIONS: &[Migration] = &[
         number: 3,
         name: "what imports made",
         sql: include_str!("0003_imports.sql"),
+    },
+    Migration {
+        number: 4,
+        name: "service principals",
+        sql: include_str!("0004_principals.sql"),
     },
 ];
 

@@ -29,7 +29,18 @@ pub struct Found {
     /// Files of a kind that is understood, in order.
     pub files: Vec<Scanned>,
     /// What was left out although it was asked for or may hold calls, and why.
-    pub left_out: Vec<(PathBuf, &'static str)>,
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A file that was not read.
+#[derive(Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Why, as the end of a sentence.
+    pub why: &'static str,
+    /// Whether it names Batch AI, so that the person has to look into it.
+    pub names: bool,
 }
 
 /// Looks at all `paths`; folders with all that is in them.
@@ -62,8 +73,8 @@ fn walk(folder: &Path, known: &Known, found: &mut Found) -> anyhow::Result<()> {
             let meta = std::fs::symlink_metadata(&path).with_context(|| unreadable(&path))?;
             let name = path.file_name().unwrap_or_default();
             if meta.is_symlink() {
-                found.left_out.push((path, "it is a symbolic link"));
-            } else if meta.is_file() {
+                found.leave_out(&path, "it is a symbolic link", false);
+            } else if meta.is_file() && !is_backup(&path) {
                 one(&path, known, false, found)?;
             } else if meta.is_dir() && !NOT_WALKED.iter().any(|skipped| name == *skipped) {
                 folders.push(path);
@@ -83,43 +94,123 @@ fn entries(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(entries)
 }
 
+/// What `rewrite` kept of an earlier run: `X.orig`, `X.orig.1`.
+fn is_backup(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    name.ends_with(".orig") || name.ends_with(".orig.")
+}
+
+impl Found {
+    fn leave_out(&mut self, path: &Path, why: &'static str, names: bool) {
+        self.left_out.push(LeftOut {
+            path: path.to_owned(),
+            why,
+            names,
+        });
+    }
+}
+
 /// One file. `asked`: it was named itself, so it is said when it is not looked at.
 fn one(path: &Path, known: &Known, asked: bool, found: &mut Found) -> anyhow::Result<()> {
     let meta = std::fs::symlink_metadata(path).with_context(|| unreadable(path))?;
-    let why = if meta.is_symlink() {
-        "it is a symbolic link: name the file itself"
+    if meta.is_symlink() {
+        found.leave_out(path, "it is a symbolic link: name the file itself", false);
     } else if !meta.is_file() {
-        "it is no file"
+        found.leave_out(path, "it is no file", false);
     } else if meta.len() > MOST_BYTES {
-        "it is larger than 8 MiB"
+        found.leave_out(path, "it is larger than 8 MiB", false);
     } else {
         let bytes = std::fs::read(path).with_context(|| unreadable(path))?;
-        let mentioned = bytes
-            .windows(7)
-            .any(|piece| piece.eq_ignore_ascii_case(b"batchai"));
-        let binary = bytes.contains(&0);
-        match String::from_utf8(bytes) {
-            Ok(text) if !binary => match file::calls(path, &text, known) {
-                Some(calls) => {
-                    found.files.push(Scanned {
-                        path: path.to_owned(),
-                        text,
-                        calls,
-                    });
-                    return Ok(());
-                }
-                None if !asked && !mentioned => return Ok(()),
-                None if mentioned => "it names Batch AI, but files of its kind are not understood",
-                None => "files of its kind are not understood",
-            },
-            _ if !asked && !mentioned => return Ok(()),
-            _ => "it is binary, or not UTF-8",
-        }
-    };
-    found.left_out.push((path.to_owned(), why));
+        read(path, bytes, known, asked, found);
+    }
     Ok(())
+}
+
+fn read(path: &Path, bytes: Vec<u8>, known: &Known, asked: bool, found: &mut Found) {
+    let mut pieces = bytes.windows(b"batchai".len());
+    let names = pieces.any(|piece| piece.eq_ignore_ascii_case(b"batchai"));
+    let binary = bytes.contains(&0);
+    let text = String::from_utf8(bytes).ok().filter(|_| !binary);
+    let calls = text.as_deref().map(|text| file::calls(path, text, known));
+    match (text, calls) {
+        (Some(text), Some(Some(calls))) => found.files.push(Scanned {
+            path: path.to_owned(),
+            text,
+            calls,
+        }),
+        _ if !asked && !names => {}
+        (None, _) => found.leave_out(path, "it is binary, or not UTF-8", names),
+        _ if names => found.leave_out(
+            path,
+            "it names Batch AI, but files of its kind are not understood",
+            true,
+        ),
+        _ => found.leave_out(path, "files of its kind are not understood", false),
+    }
 }
 
 fn unreadable(path: &Path) -> String {
     format!("{} can't be read", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    const CALL: &str = "az batchai job show -n j -g g\n";
+
+    #[test]
+    fn folders_are_walked_and_what_is_left_out_is_said() {
+        let place = tempfile::tempdir().unwrap();
+        let at = |name: &str| place.path().join(name);
+        for folder in ["b", ".git", "node_modules"] {
+            fs::create_dir(at(folder)).unwrap();
+        }
+        for name in [
+            "b/x.sh",
+            "a.sh",
+            ".git/x.sh",
+            "node_modules/x.sh",
+            "a.sh.orig",
+            "a.sh.orig.1",
+            "c.xyz",
+        ] {
+            fs::write(at(name), CALL).unwrap();
+        }
+        fs::write(at("d.bin"), b"batchai\0").unwrap();
+        fs::write(at("e.bin"), b"nothing\0").unwrap();
+        std::os::unix::fs::symlink(at("a.sh"), at("link.sh")).unwrap();
+        std::os::unix::fs::symlink(at("b"), at("loop")).unwrap();
+        let large = fs::File::create(at("large.sh")).unwrap();
+        large.set_len(MOST_BYTES + 1).unwrap();
+
+        let found = look(&[place.path().to_owned()], &Known::default()).unwrap();
+        let name = |path: &Path| path.strip_prefix(place.path()).unwrap().display().to_string();
+        let files: Vec<_> = found.files.iter().map(|file| name(&file.path)).collect();
+        assert_eq!(files, ["a.sh", "c.xyz", "b/x.sh"]);
+        let left: Vec<_> = found.left_out.iter().map(|left| name(&left.path)).collect();
+        assert_eq!(left, ["d.bin", "large.sh", "link.sh", "loop"]);
+        assert!(found.left_out[0].names);
+    }
+
+    #[test]
+    fn a_path_that_is_not_there_is_an_error() {
+        let place = tempfile::tempdir().unwrap();
+        let error = look(&[place.path().join("none")], &Known::default()).unwrap_err();
+        assert!(
+            error.to_string().contains("name files or folders that exist"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_file_that_was_named_is_not_passed_over_in_silence() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("x.xyz");
+        fs::write(&path, "nothing").unwrap();
+        let found = look(&[path], &Known::default()).unwrap();
+        assert_eq!(found.left_out.len(), 1);
+    }
 }

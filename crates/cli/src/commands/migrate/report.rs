@@ -14,6 +14,8 @@ pub struct Summary {
     undecided: usize,
     current: usize,
     reported: usize,
+    /// Files that name Batch AI and could not be read.
+    unread: usize,
 }
 
 impl Summary {
@@ -21,6 +23,7 @@ impl Summary {
     pub fn of(found: &Found) -> Self {
         let mut summary = Self {
             files: found.files.iter().filter(|file| !file.calls.is_empty()).count(),
+            unread: found.left_out.iter().filter(|left| left.names).count(),
             ..Self::default()
         };
         for call in found.files.iter().flat_map(|file| &file.calls) {
@@ -37,7 +40,7 @@ impl Summary {
 
     /// Whether something is left to the person.
     pub fn is_left(&self) -> bool {
-        self.undecided + self.reported > 0
+        self.undecided + self.reported + self.unread > 0
     }
 }
 
@@ -123,7 +126,7 @@ pub fn line_of(text: &str, at: usize) -> usize {
 
 /// Says what was left out.
 pub fn say_left_out(found: &Found) {
-    for (path, why) in &found.left_out {
-        say!("{}: left out: {why}", path.display());
+    for left in &found.left_out {
+        say!("{}: left out: {}", left.path.display(), left.why);
     }
 }

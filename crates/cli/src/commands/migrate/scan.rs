@@ -40,7 +40,7 @@ impl Scan {
                 let left_out: Vec<_> = found
                     .left_out
                     .iter()
-                    .map(|(path, why)| json!({ "file": path.display().to_string(), "why": why }))
+                    .map(|left| json!({ "file": left.path.display().to_string(), "why": left.why }))
                     .collect();
                 let all = json!({ "calls": lines, "leftOut": left_out, "summary": summary });
                 out::print(serde_json::to_string_pretty(&all)? + "\n")?;
