@@ -15,6 +15,7 @@ mod quickstart;
 mod serve;
 #[cfg(test)]
 mod standin;
+mod verify;
 
 use std::process::ExitCode;
 

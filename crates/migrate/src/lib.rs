@@ -26,3 +26,4 @@ pub mod python;
 pub mod reports;
 pub mod shell;
 mod syntax;
+pub mod verify;

@@ -94,7 +94,7 @@ pub fn run(arguments: Arguments, surroundings: Surroundings) -> anyhow::Result<E
     done.map(|()| ExitCode::SUCCESS)
 }
 
-fn wait(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+fn wait<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?
@@ -131,6 +131,7 @@ mod tests {
             "bench submit --jobs 5 --json",
             "node --folder f",
             "migrate scan a.sh b --location eastus --cli 0.1 --format json",
+            "migrate verify . --location eastus --cli 0.2 --format json",
             "migrate rewrite . --write --mark --add-creates --subscription s --resource-group g",
             "remote -x 127.16.0.5 orted -mca x",
             "node preempt tvm-1_1-20180606t204645z-p --data d",

@@ -4,6 +4,7 @@ mod backup;
 mod files;
 mod listen;
 mod ports;
+mod scratch;
 mod settings;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 pub use backup::{backup, restore};
+pub use scratch::{Scratch, Scratches};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing::info;

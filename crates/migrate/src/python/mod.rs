@@ -3,6 +3,7 @@
 mod broken;
 mod clients;
 mod construct;
+mod evaluate;
 mod fit;
 mod models;
 mod module;
@@ -11,6 +12,7 @@ mod operations;
 mod properties;
 mod references;
 mod region;
+pub mod replay;
 mod strings;
 
 use std::ops::Range;

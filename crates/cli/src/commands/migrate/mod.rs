@@ -7,6 +7,7 @@ mod report;
 mod rewrite;
 mod scan;
 mod undo;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,9 @@ pub enum Migrate {
     /// Show the changes as a diff, or make them.
     #[command(after_help = EXIT_CODES)]
     Rewrite(rewrite::Rewrite),
+    /// Do both forms of each call on a scratch service and compare; no script is run and nothing is changed.
+    #[command(after_help = verify::EXIT_CODES)]
+    Verify(verify::Verify),
     /// Import what an old deployment exports: clusters, file servers and jobs that are over.
     Import(Box<import::Import>),
     /// Take away what an import made.
@@ -43,6 +47,7 @@ impl Migrate {
         match self {
             Self::Scan(command) => command.run(),
             Self::Rewrite(command) => command.run(),
+            Self::Verify(command) => super::wait(command.run()),
             Self::Import(command) => super::wait(command.run(surroundings)).map(|()| ExitCode::SUCCESS),
             Self::Undo(command) => super::wait(command.run(surroundings)).map(|()| ExitCode::SUCCESS),
         }
