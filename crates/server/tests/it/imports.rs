@@ -531,9 +531,7 @@ fn a_job_does_not_tell_whether_a_cluster_out_of_reach_is_there() {
         .send(Method::POST, "/trainyard/tokens", &[], body)
         .expect(201)
         .json();
-    house
-        .token
-        .replace(made["token"].as_str().unwrap().to_owned());
+    house.token.replace(made["token"].as_str().unwrap().to_owned());
     let answer = |cluster: &str| {
         let mut job = old_job("j");
         job["resourceGroup"] = "mine".into();
