@@ -78,7 +78,8 @@ fn python_duration(text: &str) -> Option<String> {
     let (hours, minutes): (u32, u32) = (hours.parse().ok()?, minutes.parse().ok()?);
     // A part of a second is more than none.
     let (whole, part) = seconds.split_once('.').unwrap_or((seconds, "0"));
-    let seconds = whole.parse::<i64>().ok()? + i64::from(part.bytes().any(|digit| digit != b'0'));
+    let part = part.bytes().any(|digit| digit != b'0');
+    let seconds = i64::from(whole.parse::<u32>().ok()?) + i64::from(part);
     let hours = i64::from(days) * 24 + i64::from(hours);
     Some(trainyard_wire::time::duration(
         (hours * 60 + i64::from(minutes)) * 60 + seconds,

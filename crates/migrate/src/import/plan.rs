@@ -346,8 +346,11 @@ fn scale(properties: &mut Map<String, Value>, wish: Scale) -> Option<String> {
         let least = count(settings, "/autoScale/minimumNodeCount");
         let most = count(settings, "/autoScale/maximumNodeCount");
         if wish == Scale::Zero {
-            settings["autoScale"]["minimumNodeCount"] = json!(0);
-            settings["autoScale"]["initialNodeCount"] = json!(0);
+            // What has another shape is refused by the server.
+            if let Some(Value::Object(bounds)) = settings.get_mut("autoScale") {
+                bounds.insert("minimumNodeCount".to_owned(), json!(0));
+                bounds.insert("initialNodeCount".to_owned(), json!(0));
+            }
             return (least > 0).then(|| format!("auto-scale from 0 instead of {least} to {most} nodes"));
         }
         return Some(format!(

@@ -177,7 +177,23 @@ pub fn read_value(file: &str, value: &Value) -> Export {
     export
 }
 
+/// How deep a resource may be nested. The server reads as deep as this crate does, and what it is sent lies a little
+/// deeper than what was read: one resource too deep would have it refuse the whole batch.
+const DEEPEST: usize = 64;
+
+fn is_deeper(value: &Value, than: usize) -> bool {
+    let beneath = |value: &Value| than == 0 || is_deeper(value, than - 1);
+    match value {
+        Value::Object(members) => members.values().any(beneath),
+        Value::Array(entries) => entries.iter().any(beneath),
+        _ => false,
+    }
+}
+
 fn resource(entry: &Value) -> Result<Resource, &'static str> {
+    if is_deeper(entry, DEEPEST) {
+        return Err("it is nested deeper than any resource of Batch AI");
+    }
     let members = entry
         .as_object()
         .ok_or("it is not a resource: it is no JSON object")?;

@@ -142,9 +142,15 @@ fn list(text: &mut String, title: &str, lines: Vec<String>) {
     }
     let _ = writeln!(text, "\n{title}:");
     for line in lines.iter().take(LINES) {
-        let _ = writeln!(text, "  {line}");
+        let _ = writeln!(text, "  {}", plain(line));
     }
     if lines.len() > LINES {
         let _ = writeln!(text, "  … and {} more; --report has all", lines.len() - LINES);
     }
+}
+
+/// A line for a terminal: an export may hold anything, line breaks and what moves the cursor among it.
+fn plain(line: &str) -> String {
+    let shown = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    line.chars().map(shown).collect()
 }

@@ -376,3 +376,88 @@ fn every_published_list_is_understood() {
     }
     assert_eq!(seen, 9);
 }
+
+#[test]
+fn exports_of_any_shape_break_nothing() {
+    let odd = [
+        json!("x"),
+        json!(5),
+        json!([]),
+        json!([[]]),
+        json!({"setupTask": "x"}),
+        json!({"setupTask": ["x"], "mountVolumes": "x"}),
+        json!({"autoScale": "x", "manual": "x", "id": 5}),
+        json!({"autoScale": [], "manual": [], "id": []}),
+        json!({"autoScale": {"minimumNodeCount": -1, "maximumNodeCount": 1e300}}),
+        json!({"manual": {"targetNodeCount": -1}}),
+        json!({"manual": {"targetNodeCount": 1e300}}),
+        json!({"maxWallClockTime": "0:00:9223372036854775807.5"}),
+        json!({"maxWallClockTime": "4294967295 days, 4294967295:4294967295:9223372036854775807"}),
+        json!({"maxWallClockTime": "99:-1:-9223372036854775808"}),
+    ];
+    for value in odd {
+        for kind in ["clusters", "fileServers", "jobs"] {
+            let mut properties = json!({"executionState": "failed"});
+            for name in [
+                "scaleSettings",
+                "nodeSetup",
+                "mountVolumes",
+                "environmentVariables",
+                "cluster",
+                "constraints",
+                "tags",
+                "creationTime",
+            ] {
+                properties[name] = value.clone();
+            }
+            let mut sdk = properties.clone();
+            sdk["id"] = format!("{OLD}/{kind}/b").into();
+            sdk["location"] = "eastus".into();
+            let rest = at("eastus", resource(&format!("{kind}/a"), properties));
+            let plan = planned(&[rest, sdk]);
+            assert_eq!(plan.steps.len() + plan.left_out.len(), 2, "{value} {kind}");
+        }
+    }
+}
+
+#[test]
+fn a_resource_that_is_too_deep_is_left_out_alone() {
+    let deep = (0..100).fold(json!(1), |inner, _| json!([inner]));
+    let text = json!([
+        at("eastus", resource("clusters/a", json!({"x": deep}))),
+        at("eastus", resource("clusters/b", json!({})))
+    ]);
+    let plan = plan(&read("f", &text.to_string()).unwrap(), &wishes());
+    assert_eq!(news(&plan), ["lab/migrated-eastus/b"]);
+    assert!(plan.left_out[0].what.ends_with("clusters/a"));
+}
+
+#[test]
+fn what_an_export_says_moves_no_cursor() {
+    let odd = "\u{1b}[2J\r\n\u{9b}x";
+    let plan = planned(&[
+        at(
+            odd,
+            resource(
+                "clusters/a",
+                json!({"scaleSettings": {"manual": {"targetNodeCount": 1}}}),
+            ),
+        ),
+        json!({"id": odd}),
+    ]);
+    let mut answers = Answers::default();
+    answers.take(
+        &plan,
+        0,
+        Answer::Made {
+            notes: vec![odd.to_owned()],
+        },
+    );
+    for text in [
+        plan_text(&plan, &answers),
+        Report::new(&plan, &answers).text().to_owned(),
+    ] {
+        assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
+        assert!(!text.contains("\nx") && !text.contains("\n\u{fffd}"), "{text:?}");
+    }
+}

@@ -522,6 +522,28 @@ fn an_import_takes_the_rights_that_making_it_by_hand_takes() {
 }
 
 #[test]
+fn a_job_does_not_tell_whether_a_cluster_out_of_reach_is_there() {
+    let house = House::bare();
+    import(&house, vec![old_cluster("c")]);
+    let group = format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/mine");
+    let body = json!({"name": "t", "role": "Contributor", "scope": group});
+    let made = house
+        .send(Method::POST, "/trainyard/tokens", &[], body)
+        .expect(201)
+        .json();
+    house.token.replace(made["token"].as_str().unwrap().to_owned());
+    let answer = |cluster: &str| {
+        let mut job = old_job("j");
+        job["resourceGroup"] = "mine".into();
+        job["body"]["properties"]["cluster"]["id"] = format!("{AT}/clusters/{cluster}").into();
+        let answer = send(&house, "two", false, vec![job]).expect(200).json();
+        undo(&house, "two");
+        answer
+    };
+    assert_eq!(answer("c"), answer("none"));
+}
+
+#[test]
 fn the_trail_says_who_imported_and_who_undid() {
     let house = House::bare();
     import(&house, all());
@@ -601,6 +623,13 @@ fn a_name_is_taken_once_in_all_regions_of_a_group() {
         import(&house, vec![own, west(old_cluster("d"))]),
         ["made", "made"]
     );
+    // The older api-versions see no jobs of other experiments.
+    let beside = || {
+        let mut job = old_job("j");
+        job["experiment"] = "own".into();
+        job
+    };
+    assert_eq!(import(&house, vec![beside(), west(beside())]), ["made", "made"]);
 }
 
 #[test]

@@ -132,6 +132,8 @@ fn of_other_regions(s: &Snapshot<'_>, item: &Item, own: Option<Uid>) -> Result<J
             Thing::Workspace(_) | Thing::Experiment(_) => false,
             Thing::FileServer(resource) => s.file_server(uid, &resource.name)?.is_some(),
             Thing::Cluster(resource) => s.cluster(uid, &resource.name)?.is_some(),
+            // Jobs of other experiments are not seen by them.
+            Thing::Job(experiment, ..) if !migrated::is_experiment(experiment) => false,
             Thing::Job(experiment, resource, _) => match s.experiment(uid, experiment)? {
                 Some(experiment) => s.job(experiment.meta.uid, &resource.name)?.is_some(),
                 None => false,

@@ -257,11 +257,16 @@ impl Maker<'_> {
         self.made_of(ImportedKind::Job, made.meta.uid, id, resource, "")
     }
 
-    /// The cluster that a job ran on, if it is here. Who may not use it may not see through its mounts either.
+    /// The cluster that a job ran on, if it is here. Who may not use it may not see through its mounts either, nor
+    /// learn that it is here.
     fn cluster_of(&self, wish: &JobSpec) -> Result<Option<Cluster>, ApiError> {
         let Some(path) = wish.cluster.cluster() else {
             return Ok(None);
         };
+        let scope = workspace_id(&path.scope, &path.workspace).to_ascii_lowercase();
+        if !self.call.caller.may(Access::Write, &scope) {
+            return Ok(None);
+        }
         let found = standing_workspace(self.tx, &path.scope, &path.workspace);
         let Some(workspace) = absent_is_none(found)? else {
             return Ok(None);
@@ -269,10 +274,6 @@ impl Maker<'_> {
         let Some(cluster) = self.tx.cluster(workspace.meta.uid, &path.name)? else {
             return Ok(None);
         };
-        let scope = workspace_id(&workspace.scope, &workspace.meta.name).to_ascii_lowercase();
-        self.call
-            .caller
-            .check(Access::Write, &scope, self.call.operation.action)?;
         Ok((cluster.meta.provisioning == Provisioning::Succeeded).then_some(cluster))
     }
 
