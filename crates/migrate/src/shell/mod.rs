@@ -74,10 +74,12 @@ pub fn sites(text: &str, syntax: Syntax) -> Vec<Site<'_>> {
     sites
 }
 
-/// The words by the grammar, unless it took a placeholder for a redirection, or words for its target.
+/// The words by the grammar, unless it took a placeholder for a redirection, cut the field of a template in
+/// words, or took words for its target.
 fn better<'a>(text: &'a str, spans: Vec<std::ops::Range<usize>>, tolerant: Vec<Word<'a>>) -> Vec<Word<'a>> {
     let exact: Vec<_> = spans.into_iter().map(|span| Word::at(text, span)).collect();
-    let placeholder = tolerant.iter().any(|word| word.raw.starts_with('<'));
+    let placeholder = |word: &Word<'_>| word.raw.starts_with('<') || word.raw.contains("{{");
+    let placeholder = tolerant.iter().any(placeholder);
     let longer = tolerant.len() > exact.len() && tolerant.starts_with(&exact);
     if placeholder || longer || exact.len() < 2 {
         tolerant
