@@ -26,8 +26,9 @@ pub fn sites(text: &str, syntax: Syntax) -> Vec<Site<'_>> {
     }
     let script = (syntax == Syntax::Posix).then(|| Script::read(text)).flatten();
     let mut sites: Vec<Site<'_>> = Vec::new();
+    let mut endless = 0..0;
     for start in places {
-        if surround::is_ours(text, start) {
+        if surround::is_ours(text, start) || endless.contains(&start) {
             continue;
         }
         let around = script
@@ -61,11 +62,15 @@ pub fn sites(text: &str, syntax: Syntax) -> Vec<Site<'_>> {
         {
             continue;
         }
+        let cut = words.len() >= split::MOST_WORDS;
+        if cut {
+            endless = start..words.last().map_or(start, Word::end);
+        }
         sites.push(Site {
             text,
             place,
             syntax,
-            goes_on: quote.is_some_and(|quote| surround::goes_on(text, words.last(), quote)),
+            goes_on: cut || quote.is_some_and(|quote| surround::goes_on(text, words.last(), quote)),
             quoted: quote.is_some_and(|quote| quote != b'`'),
             own_line,
             words,

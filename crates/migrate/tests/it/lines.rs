@@ -106,3 +106,36 @@ fn fields_of_templates_are_one_value() {
         )],
     );
 }
+
+#[test]
+fn a_byte_order_mark_stays_before_the_first_call() {
+    all(
+        "a.ps1",
+        &[(
+            "\u{feff}az batchai cluster show -n c -g g\n",
+            "\u{feff}az batchai cluster show -n c -g g -w migrated-REGION\n",
+        )],
+    );
+}
+
+/// Each took minutes once.
+#[test]
+fn what_has_no_end_is_asked_about_in_no_time() {
+    let lines = "az batchai job show -n j -g g\n".repeat(2_000);
+    assert_eq!(becomes("a.yml", &lines), "?");
+    let brackets = format!("az batchai job show -n {}", "$(".repeat(5_000));
+    assert!(becomes("a.ps1", &brackets).starts_with(&brackets));
+    let line = "az batchai job show -n j -w w -e e; ".repeat(2_000);
+    assert_eq!(becomes("a.ps1", &line), line);
+}
+
+/// `LOC` is defined elsewhere: the region of the other thing is not meant.
+#[test]
+fn parameters_with_a_hidden_region_take_no_other_one() {
+    let text = "from azure.mgmt.batchai import BatchAIManagementClient, models\n\
+                client = BatchAIManagementClient(c, s)\n\
+                client.clusters.create('rg', 'a', models.ClusterCreateParameters(location='eastus'))\n\
+                p = models.ClusterCreateParameters(location=LOC)\n\
+                client.clusters.create('rg', 'b', p)\n";
+    assert_eq!(becomes("a.py", text), "?");
+}
