@@ -247,6 +247,11 @@ fn new<'a>(site: &Site<'a>, words: &[Word<'a>], slips: Vec<Edit>) -> Reading<'a>
     if let Err(misfit) = parse::values(Dialect::V03, &meant.parsed) {
         return Reading::Question(misfit.to_string());
     }
+    if let Some(option) = mixed::in_another_group(&meant.parsed) {
+        return Reading::Question(format!(
+            "{option} is gone, and the new call wants an id there: in which workspace of that group is it?"
+        ));
+    }
     let mut writer = Writer::new(site, &meant.parsed.given);
     for edit in slips {
         writer.replace(edit.span, edit.text);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::grammar::{Dialect, Role};
 use super::parse::Parsed;
-use super::words::{Word, is_literal, is_name, unwrap};
+use super::words::{Word, is_literal, is_local, is_name, unwrap};
 use crate::known::{Known, REGION_MARK};
 
 /// Facts of one file.
@@ -43,7 +43,7 @@ pub fn short_name(raw: &str) -> String {
     if is_name(inner) {
         inner
             .chars()
-            .filter(|c| !c.is_whitespace())
+            .filter(|c| !c.is_whitespace() && *c != '\\')
             .collect::<String>()
             .to_lowercase()
     } else {
@@ -74,17 +74,20 @@ impl Facts {
         match (plain.get(1).map(String::as_str), plain.get(2).map(String::as_str)) {
             (Some("configure"), _) => {
                 for word in &plain {
-                    if let Some(location) = word.strip_prefix("location=") {
+                    if let Some(location) = word.strip_prefix("location=").filter(|told| !is_local(told)) {
                         self.default_location.insert(short_name(location));
                     }
-                    if let Some(group) = word.strip_prefix("group=") {
+                    if let Some(group) = word.strip_prefix("group=").filter(|told| !is_local(told)) {
                         self.default_group.insert(group.to_owned());
                     }
                 }
             }
             (Some("group"), Some("create")) => {
                 let group = value(&["-n", "--name", "-g", "--resource-group"]);
-                if let (Some(group), Some(location)) = (group, value(&["-l", "--location"])) {
+                if let (Some(group), Some(location)) = (group, value(&["-l", "--location"]))
+                    && !is_local(&group)
+                    && !is_local(&location)
+                {
                     let known = self.groups.entry(unwrap(&group).1.to_owned()).or_default();
                     known.insert(short_name(&location));
                 }
@@ -112,6 +115,8 @@ impl Facts {
         if let Some(location) = parsed.raw(Role::Location)
             && let Some(thing) = thing(parsed)
             && (is_name(unwrap(location).1) || !is_literal(location))
+            && !is_local(location)
+            && !short_name(location).is_empty()
         {
             self.named.entry(thing).or_default().insert(short_name(location));
         }
@@ -199,8 +204,13 @@ fn thing(parsed: &Parsed<'_>) -> Option<Thing> {
         "file-server" => Role::FileServer,
         _ => return None,
     };
-    let group = parsed.raw(Role::Group).map(|group| unwrap(group).1.to_owned());
-    Some((role, unwrap(parsed.raw(role)?).1.to_owned(), group))
+    let name = parsed.raw(role)?;
+    let group = parsed.raw(Role::Group);
+    if is_local(name) || group.is_some_and(is_local) {
+        return None;
+    }
+    let group = group.map(|group| unwrap(group).1.to_owned());
+    Some((role, unwrap(name).1.to_owned(), group))
 }
 
 /// 8-4-4-4-12 hexadecimal digits.

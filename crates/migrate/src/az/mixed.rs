@@ -2,7 +2,7 @@
 
 use super::grammar::{Command, Dialect, GLOBAL, Opt, Role};
 use super::parse::{self, Attach, Given, Misfit, Parsed};
-use super::words::Word;
+use super::words::{Word, same_group};
 
 /// A call as it was meant, and whether the words of the command must be written anew.
 #[derive(Debug)]
@@ -79,7 +79,12 @@ fn meanings(target: &'static Command, name: &str) -> Result<Vec<&'static Opt>, M
             add(option);
         }
     }
-    for option in target.own().filter(|option| is_letter_of(option.role, name)) {
+    // There `-c` was always the file.
+    let file = name == "-c" && target.path == "cluster create";
+    for option in target
+        .own()
+        .filter(|option| !file && is_letter_of(option.role, name))
+    {
         add(option);
     }
     if name == "--location" || name == "-l" {
@@ -141,6 +146,20 @@ pub fn read<'a>(target: &'static Command, words: &[Word<'a>]) -> Result<Meant<'a
         [] => Err(reason(target, given)),
         _ => Err(Misfit::Ambiguous(unclear(&given, &best))),
     }
+}
+
+/// Options of the older versions that name the group of another thing, and that thing.
+const OF_ANOTHER: &[(Role, Role)] = &[(Role::ClusterGroup, Role::Cluster), (Role::NfsGroup, Role::Nfs)];
+
+/// The name of an option that says a cluster or file server is of another group: its workspace is not known.
+pub fn in_another_group<'a>(parsed: &Parsed<'a>) -> Option<&'a str> {
+    OF_ANOTHER.iter().find_map(|(group, thing)| {
+        let other = parsed.raw(*group)?;
+        let same = parsed.raw(Role::Group).is_some_and(|own| same_group(own, other));
+        let is_id = parsed.plain(*thing).is_some_and(|value| value.starts_with('/'));
+        let name = parsed.last(*group)?.name.raw;
+        (!same && !is_id && parsed.has(*thing)).then_some(name)
+    })
 }
 
 /// Tries every meaning of every option; keeps those by which no thing has two names and nothing is missing.

@@ -4,7 +4,7 @@ use super::facts::{Facts, Region};
 use super::grammar::{Command, Dialect, Opt, Role};
 use super::parse::{Given, Parsed};
 use super::remarks;
-use super::words::{Site, Word, is_literal, is_name, unwrap};
+use super::words::{Site, Word, is_literal, is_name, same_group, unwrap};
 use super::write::{Writer, path, prefixed};
 use crate::edit::Edit;
 use crate::known::{EXPERIMENT, Known, SUBSCRIPTION_MARK};
@@ -98,10 +98,28 @@ fn questions(source: &Source<'_, '_>, target: &'static Command) -> Result<(), St
             );
         }
     }
+    if parsed.plain(Role::Location).as_deref() == Some("") {
+        return Err("the region is empty: which is meant?".to_owned());
+    }
     if path == "job create" && !parsed.has(Role::Cluster) {
         return Err(
             "which cluster is meant? It is named in the config file only, and the new call needs -c: see \
                     properties.cluster.id there"
+                .to_owned(),
+        );
+    }
+    let of_others = [Role::NfsGroup, Role::ClusterGroup];
+    let by_order = |role| {
+        parsed
+            .raw(role)
+            .is_some_and(|raw| raw.contains("{}") || raw.contains("%s"))
+    };
+    let in_id = [Role::Location, Role::Cluster, Role::Nfs]
+        .into_iter()
+        .chain(of_others);
+    if of_others.into_iter().any(|role| parsed.has(role)) && in_id.into_iter().any(by_order) {
+        return Err(
+            "its fields are filled in by their order, and the id that comes here would need them in another: how              is it to be written?"
                 .to_owned(),
         );
     }
@@ -159,11 +177,7 @@ impl Work<'_, '_> {
         let (Some(group), Some(value)) = (parsed.raw(group), &given.value) else {
             return;
         };
-        // Names of groups are the same in capitals, those of variables are not.
-        let same = |own: &str| {
-            let (own, other) = (unwrap(own).1, unwrap(group).1);
-            own == other || (is_literal(own) && own.eq_ignore_ascii_case(other))
-        };
+        let same = |own: &str| same_group(own, group);
         if parsed.raw(Role::Group).is_some_and(same) || value.plain().starts_with('/') {
             return;
         }

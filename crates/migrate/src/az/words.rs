@@ -88,8 +88,39 @@ pub fn is_literal(text: &str) -> bool {
 
 /// Whether a text can be the name of a region: letters, digits, blanks, and what some tools put between.
 pub fn is_name(text: &str) -> bool {
-    text.chars()
+    // A blank may be escaped.
+    text.replace("\\ ", " ")
+        .chars()
         .all(|c| c.is_ascii_alphanumeric() || matches!(c, ' ' | '-' | '_'))
+}
+
+/// Whether two values name the same group: names are the same in capitals, those of variables are not.
+pub fn same_group(one: &str, other: &str) -> bool {
+    // `${X}` is `$X`.
+    let bare = |raw: &str| {
+        let inner = unwrap(raw).1;
+        let name = inner.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+        let name = name.filter(|name| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'));
+        name.map_or_else(|| inner.to_owned(), |name| format!("${name}"))
+    };
+    let (one, other) = (bare(one), bare(other));
+    one == other || (is_literal(&one) && one.eq_ignore_ascii_case(&other))
+}
+
+/// Whether a value means another thing elsewhere in the text: `$1`, `%2`, `{0}`, `{}`, `%s`.
+pub fn is_local(raw: &str) -> bool {
+    let place = |c: char| c.is_ascii_digit() || matches!(c, '@' | '*' | '~');
+    let variable = raw.match_indices(['$', '%']).any(|(at, _)| {
+        let rest = raw.get(at + 1..).unwrap_or_default();
+        let rest = rest.strip_prefix(['{', '(']).unwrap_or(rest);
+        rest.starts_with(place) || (raw.contains("%s") && rest.starts_with('s'))
+    });
+    let field = raw.match_indices('{').any(|(at, _)| {
+        let before = raw.get(..at).unwrap_or_default();
+        let rest = raw.get(at + 1..).unwrap_or_default();
+        !before.ends_with('$') && rest.starts_with(|c: char| c == '}' || c.is_ascii_digit())
+    });
+    variable || field
 }
 
 /// How a file writes what continues a line and what is a variable.
@@ -168,6 +199,28 @@ mod tests {
         assert_eq!(unwrap("a\"b\""), ("", "a\"b\"", ""));
         assert_eq!(unwrap("\"a\"b\"c\""), ("", "\"a\"b\"c\"", ""));
         assert_eq!(plain("a\"b c\"'d'"), "ab cd");
+    }
+
+    #[test]
+    fn groups_are_the_same_however_their_variable_is_written() {
+        for (one, other) in [("$G", "\"${G}\""), ("g", "G"), ("'g'", "g")] {
+            assert!(same_group(one, other), "{one} {other}");
+        }
+        for (one, other) in [("$G", "$g"), ("${G:-x}", "$G"), ("a", "b")] {
+            assert!(!same_group(one, other), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn arguments_of_a_function_and_fields_by_number_mean_a_thing_in_one_place_only() {
+        for raw in [
+            "$1", "\"${2}\"", "$@", "$(1)", "%1", "%~2", "{0}", "x{}", "%s", "${1:-x}",
+        ] {
+            assert!(is_local(raw), "{raw}");
+        }
+        for raw in ["$LOC", "${LOC}", "%LOC%", "{location}", "eastus2", "$(LOC)"] {
+            assert!(!is_local(raw), "{raw}");
+        }
     }
 
     #[test]

@@ -80,33 +80,35 @@ impl<'t> Regions<'t> {
 
     /// The workspace of `call`, whose create parameters are `parameters` if it has some.
     pub fn workspace(&self, module: &Module<'t>, call: Node<'t>, parameters: Option<Node<'t>>) -> Workspace {
-        if let Some(own) = parameters.and_then(|node| self.of_parameters(module, node))
+        let own = parameters.and_then(|node| self.of_parameters(module, node));
+        if let Some(own) = own
             && let Some(region) = region_at(module, own, call)
         {
             self.carried.borrow_mut().insert(resolved(module, own));
             return workspace_of(region);
         }
         let mut seen: BTreeMap<String, Region> = BTreeMap::new();
+        // It has a region of its own which can't be written here: that of other things is not meant.
+        let mut hidden: BTreeSet<String> = own.map(|own| module.of(own).to_owned()).into_iter().collect();
         let constants = self.found.is_empty().then_some(&self.constants);
         for evidence in self.found.iter().chain(constants.into_iter().flatten()) {
             match evidence {
-                Evidence::Value(node) => {
-                    if let Some(region) = region_at(module, *node, call) {
-                        seen.entry(resolved(module, *node)).or_insert(region);
-                    }
-                }
+                Evidence::Value(node) => match region_at(module, *node, call) {
+                    Some(region) => drop(seen.entry(resolved(module, *node)).or_insert(region)),
+                    None => drop(hidden.insert(module.of(*node).to_owned())),
+                },
                 Evidence::Name(name) => {
                     seen.entry((*name).to_owned())
                         .or_insert_with(|| Region::Literal((*name).to_owned()));
                 }
             }
         }
-        if seen.len() > 1 {
+        if seen.len() > 1 || (!seen.is_empty() && !hidden.is_empty()) {
             if let Some(location) = &module.known.location {
                 return Workspace::Named(module.known.workspace(Some(location)));
             }
             self.asked.set(true);
-            return Workspace::Several(seen.into_values().map(shown).collect());
+            return Workspace::Several(seen.into_values().map(shown).chain(hidden).collect());
         }
         match seen.into_iter().next() {
             None => Workspace::Named(module.known.workspace(None)),

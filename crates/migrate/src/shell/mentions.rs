@@ -26,7 +26,9 @@ fn begins_word(text: &str, at: usize) -> bool {
         c.is_whitespace()
             || matches!(
                 c,
-                '"' | '\''
+                '\u{feff}'
+                    | '"'
+                    | '\''
                     | '`'
                     | '('
                     | '!'

@@ -26,8 +26,9 @@ pub fn sites(text: &str, syntax: Syntax) -> Vec<Site<'_>> {
     }
     let script = (syntax == Syntax::Posix).then(|| Script::read(text)).flatten();
     let mut sites: Vec<Site<'_>> = Vec::new();
+    let mut endless = 0..0;
     for start in places {
-        if surround::is_ours(text, start) {
+        if surround::is_ours(text, start) || endless.contains(&start) {
             continue;
         }
         let around = script
@@ -61,11 +62,15 @@ pub fn sites(text: &str, syntax: Syntax) -> Vec<Site<'_>> {
         {
             continue;
         }
+        let cut = words.len() >= split::MOST_WORDS;
+        if cut {
+            endless = start..words.last().map_or(start, Word::end);
+        }
         sites.push(Site {
             text,
             place,
             syntax,
-            goes_on: quote.is_some_and(|quote| surround::goes_on(text, words.last(), quote)),
+            goes_on: cut || quote.is_some_and(|quote| surround::goes_on(text, words.last(), quote)),
             quoted: quote.is_some_and(|quote| quote != b'`'),
             own_line,
             words,
@@ -74,10 +79,12 @@ pub fn sites(text: &str, syntax: Syntax) -> Vec<Site<'_>> {
     sites
 }
 
-/// The words by the grammar, unless it took a placeholder for a redirection, or words for its target.
+/// The words by the grammar, unless it took a placeholder for a redirection, cut the field of a template in
+/// words, or took words for its target.
 fn better<'a>(text: &'a str, spans: Vec<std::ops::Range<usize>>, tolerant: Vec<Word<'a>>) -> Vec<Word<'a>> {
     let exact: Vec<_> = spans.into_iter().map(|span| Word::at(text, span)).collect();
-    let placeholder = tolerant.iter().any(|word| word.raw.starts_with('<'));
+    let placeholder = |word: &Word<'_>| word.raw.starts_with('<') || word.raw.contains("{{");
+    let placeholder = tolerant.iter().any(placeholder);
     let longer = tolerant.len() > exact.len() && tolerant.starts_with(&exact);
     if placeholder || longer || exact.len() < 2 {
         tolerant

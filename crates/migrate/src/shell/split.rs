@@ -3,6 +3,11 @@
 
 use crate::az::words::{Place, Syntax, Word};
 
+/// Words of one call, at most; no call that a person wrote has as many.
+pub const MOST_WORDS: usize = 1000;
+/// Bytes after a bracket or quote in which its partner is looked for.
+const FAR: usize = 4 * 1024;
+
 /// Words of a call from byte `start` on, up to where the command ends: a line's end that is not continued,
 /// `|`, `;`, `&`, a comment, a bracket or quote that was opened before it. Redirections are left out.
 pub fn words<'a>(
@@ -21,7 +26,7 @@ pub fn words<'a>(
         one_line: place == Place::Text || matches!(syntax, Syntax::Cmd | Syntax::Loose),
     };
     let mut words = Vec::new();
-    while splitter.blanks() {
+    while words.len() < MOST_WORDS && splitter.blanks() {
         match splitter.word() {
             Some(word) => words.push(word),
             None => break,
@@ -151,7 +156,8 @@ impl<'a> Splitter<'a> {
     /// `{{ field }}` of a template: the byte after it.
     fn template(&self) -> Option<usize> {
         let rest = self.text.get(self.at..)?;
-        let line = rest.lines().next()?;
+        let near = rest.get(..rest.floor_char_boundary(FAR))?;
+        let line = near.lines().next()?;
         Some(self.at + line.find("}}")? + 2)
     }
 
@@ -159,7 +165,7 @@ impl<'a> Splitter<'a> {
     fn balanced(&self, at: usize, open: u8, close: u8) -> Option<usize> {
         let mut depth = 0_usize;
         let rest = self.bytes.get(at..)?;
-        for (index, byte) in rest.iter().enumerate() {
+        for (index, byte) in rest.iter().take(FAR).enumerate() {
             if *byte == open {
                 depth += 1;
             } else if *byte == close {
@@ -203,6 +209,7 @@ impl<'a> Splitter<'a> {
         let next = self.peek(1)?;
         if self.quote == Some(b'"') && next == b'"' {
             let rest = self.text.get(self.at + 2..)?;
+            let rest = rest.get(..rest.floor_char_boundary(FAR))?;
             let line = rest.find('\n').unwrap_or(rest.len());
             return Some(self.at + 2 + rest.get(..line)?.find("\\\"")? + 2);
         }

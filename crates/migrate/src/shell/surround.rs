@@ -70,7 +70,7 @@ fn starts_comment(bytes: &[u8], at: usize) -> bool {
 
 fn closes(text: &str, start: usize, quote: u8) -> bool {
     text.get(start..)
-        .is_some_and(|rest| rest.bytes().any(|byte| byte == quote))
+        .is_some_and(|rest| rest.bytes().take(8 * FAR).any(|byte| byte == quote))
 }
 
 /// A place inside of this quote: what is handed to a shell, or put aside as a command, is run; the rest is text.
@@ -105,10 +105,14 @@ pub fn is_ours(text: &str, start: usize) -> bool {
         .is_some_and(|before| before.contains(MARK))
 }
 
+/// Bytes of one line that are looked at before a call: generated files have lines without end.
+const FAR: usize = 8 * 1024;
+
 fn line_start(text: &str, at: usize) -> usize {
-    text.get(..at)
+    let far = text.floor_char_boundary(at.saturating_sub(FAR));
+    text.get(far..at)
         .and_then(|before| before.rfind('\n'))
-        .map_or(0, |at| at + 1)
+        .map_or(far, |line| far + line + 1)
 }
 
 /// Whether the call begins its line, and the line before does not lead into it.

@@ -8,5 +8,6 @@ mod corpus;
 mod counts;
 mod files;
 mod fixtures;
+mod lines;
 mod property;
 mod recipes;

@@ -128,8 +128,7 @@ fn one(path: &Path, known: &Known, asked: bool, found: &mut Found) -> anyhow::Re
 }
 
 fn read(path: &Path, bytes: Vec<u8>, known: &Known, asked: bool, found: &mut Found) {
-    let mut pieces = bytes.windows(b"batchai".len());
-    let names = pieces.any(|piece| piece.eq_ignore_ascii_case(b"batchai"));
+    let names = names_batchai(&bytes);
     let binary = bytes.contains(&0);
     let text = String::from_utf8(bytes).ok().filter(|_| !binary);
     let calls = text.as_deref().map(|text| file::calls(path, text, known));
@@ -148,6 +147,22 @@ fn read(path: &Path, bytes: Vec<u8>, known: &Known, asked: bool, found: &mut Fou
         ),
         _ => found.leave_out(path, "files of its kind are not understood", false),
     }
+}
+
+/// Also in the UTF-16 that PowerShell writes.
+fn names_batchai(bytes: &[u8]) -> bool {
+    let has = |bytes: &[u8]| {
+        let mut pieces = bytes.windows(b"batchai".len());
+        pieces.any(|piece| piece.eq_ignore_ascii_case(b"batchai"))
+    };
+    let wide = || {
+        bytes
+            .iter()
+            .copied()
+            .filter(|byte| *byte != 0)
+            .collect::<Vec<u8>>()
+    };
+    has(bytes) || (bytes.contains(&0) && has(&wide()))
 }
 
 fn unreadable(path: &Path) -> String {
@@ -181,6 +196,8 @@ mod tests {
         }
         fs::write(at("d.bin"), b"batchai\0").unwrap();
         fs::write(at("e.bin"), b"nothing\0").unwrap();
+        let wide: Vec<u8> = CALL.bytes().flat_map(|byte| [byte, 0]).collect();
+        fs::write(at("f.ps1"), wide).unwrap();
         std::os::unix::fs::symlink(at("a.sh"), at("link.sh")).unwrap();
         std::os::unix::fs::symlink(at("b"), at("loop")).unwrap();
         let large = fs::File::create(at("large.sh")).unwrap();
@@ -191,8 +208,8 @@ mod tests {
         let files: Vec<_> = found.files.iter().map(|file| name(&file.path)).collect();
         assert_eq!(files, ["a.sh", "c.xyz", "b/x.sh"]);
         let left: Vec<_> = found.left_out.iter().map(|left| name(&left.path)).collect();
-        assert_eq!(left, ["d.bin", "large.sh", "link.sh", "loop"]);
-        assert!(found.left_out[0].names);
+        assert_eq!(left, ["d.bin", "f.ps1", "large.sh", "link.sh", "loop"]);
+        assert!(found.left_out[0].names && found.left_out[1].names);
     }
 
     #[test]

@@ -69,12 +69,19 @@ pub struct Line<'a> {
 
 /// All calls in order.
 pub fn lines(found: &Found) -> Vec<Line<'_>> {
-    let of = |file: &Scanned, call: &Call| line_of(&file.text, call.span.start);
+    let numbered = |file: &'_ Scanned| -> Vec<usize> {
+        let starts = line_ends(&file.text);
+        let number = |call: &Call| starts.partition_point(|end| *end < call.span.start) + 1;
+        file.calls.iter().map(number).collect()
+    };
     found
         .files
         .iter()
-        .flat_map(|file| file.calls.iter().map(move |call| (file, call)))
-        .map(|(file, call)| {
+        .flat_map(|file| {
+            let all = file.calls.iter().zip(numbered(file));
+            all.map(move |(call, line)| (file, call, line))
+        })
+        .map(|(file, call, line)| {
             let (verdict, say) = match &call.verdict {
                 Verdict::Current => ("current", None),
                 Verdict::Rewritten(_) => ("rewrite", None),
@@ -83,7 +90,7 @@ pub fn lines(found: &Found) -> Vec<Line<'_>> {
             };
             Line {
                 file: file.path.display().to_string(),
-                line: of(file, call),
+                line,
                 call: &call.what,
                 verdict,
                 say,
@@ -118,10 +125,9 @@ impl std::fmt::Display for Line<'_> {
     }
 }
 
-/// Number of the line with this byte, from 1.
-pub fn line_of(text: &str, at: usize) -> usize {
-    let before = text.as_bytes().get(..at).unwrap_or_default();
-    before.iter().filter(|byte| **byte == b'\n').count() + 1
+/// Where the lines of a text end.
+fn line_ends(text: &str) -> Vec<usize> {
+    text.match_indices('\n').map(|(at, _)| at).collect()
 }
 
 /// Says what was left out.
