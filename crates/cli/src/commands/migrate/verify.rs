@@ -76,7 +76,7 @@ impl Verify {
                 bad |= finding.is_bad();
                 let line = Line {
                     file: file.path.display().to_string(),
-                    line: report::line_of(&file.text, call.span.start),
+                    line: crate::verify::line_of(&file.text, call.span.start),
                     call: call.what.clone(),
                     finding: finding.word(),
                     why: finding.why().map(str::to_owned),
