@@ -32,6 +32,10 @@ fn pieces(text: &str) -> Vec<Piece> {
             continue;
         };
         let (start, end) = (byte(span.start.index()), byte(span.end.index()));
+        let start = match style {
+            ScalarStyle::Literal | ScalarStyle::Folded => with_indent(text, start),
+            _ => start,
+        };
         if start < done || !value.contains("az") {
             // `pwsh: |` and `powershell: |` say what comes next.
             shell = next_shell(&value, shell);
@@ -53,6 +57,14 @@ fn pieces(text: &str) -> Vec<Piece> {
         Syntax::Posix,
     ));
     pieces
+}
+
+/// The parser says that a block begins at its first letter, or at its sign; its lines begin with the indent.
+fn with_indent(text: &str, start: usize) -> usize {
+    let before = text.get(..start).unwrap_or_default();
+    let indent = before.len() - before.trim_end_matches(' ').len();
+    let alone = before.trim_end_matches(' ').ends_with('\n');
+    if alone { start - indent } else { start }
 }
 
 fn next_shell(key: &str, before: Syntax) -> Syntax {
@@ -167,6 +179,19 @@ mod tests {
             }
         }
         apply(text, &edits).unwrap()
+    }
+
+    #[test]
+    fn a_block_is_read_without_its_indent() {
+        let text = "a:\n  run: |\n    cat <<X\n      b\n    X\n    az batchai job list\n";
+        let pieces = pieces(text);
+        let block = pieces.iter().find(|piece| piece.text.contains("az")).unwrap();
+        assert_eq!(block.text, "cat <<X\n  b\nX\naz batchai job list\n");
+        assert_eq!(
+            block.places[block.text.find("az").unwrap()],
+            text.find("az").unwrap()
+        );
+        assert_eq!(calls(text, &Known::default()).len(), 1);
     }
 
     #[test]

@@ -132,3 +132,9 @@ fn marks_come_once() {
     assert_eq!((number, once.lines().count()), (3, 6), "{once}");
     assert_eq!(marked(&once), (3, once.clone()));
 }
+
+#[test]
+fn a_comment_of_ours_is_no_call() {
+    let text = "# trainyard: it becomes az batchai job show -n x -g g\n# az batchai job show -n x -g g\n";
+    assert_eq!(calls(Path::new("a.sh"), text).len(), 1);
+}
