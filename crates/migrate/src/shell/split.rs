@@ -3,6 +3,12 @@
 
 use crate::az::words::{Place, Syntax, Word};
 
+/// The end of a character at byte `at` of `text` or before it.
+pub fn boundary(text: &str, at: usize) -> usize {
+    let whole = |at: &usize| text.is_char_boundary(*at);
+    (0..=at.min(text.len())).rev().find(whole).unwrap_or_default()
+}
+
 /// Words of one call, at most; no call that a person wrote has as many.
 pub const MOST_WORDS: usize = 1000;
 /// Bytes after a bracket or quote in which its partner is looked for.
@@ -156,7 +162,7 @@ impl<'a> Splitter<'a> {
     /// `{{ field }}` of a template: the byte after it.
     fn template(&self) -> Option<usize> {
         let rest = self.text.get(self.at..)?;
-        let near = rest.get(..rest.floor_char_boundary(FAR))?;
+        let near = rest.get(..boundary(rest, FAR))?;
         let line = near.lines().next()?;
         Some(self.at + line.find("}}")? + 2)
     }
@@ -209,7 +215,7 @@ impl<'a> Splitter<'a> {
         let next = self.peek(1)?;
         if self.quote == Some(b'"') && next == b'"' {
             let rest = self.text.get(self.at + 2..)?;
-            let rest = rest.get(..rest.floor_char_boundary(FAR))?;
+            let rest = rest.get(..boundary(rest, FAR))?;
             let line = rest.find('\n').unwrap_or(rest.len());
             return Some(self.at + 2 + rest.get(..line)?.find("\\\"")? + 2);
         }

@@ -1,5 +1,6 @@
 //! What is open around a place in its line, for texts without a grammar.
 
+use super::split::boundary;
 use crate::az::words::{Place, Syntax, Word};
 use crate::mark::MARK;
 
@@ -109,7 +110,7 @@ pub fn is_ours(text: &str, start: usize) -> bool {
 const FAR: usize = 8 * 1024;
 
 fn line_start(text: &str, at: usize) -> usize {
-    let far = text.floor_char_boundary(at.saturating_sub(FAR));
+    let far = boundary(text, at.saturating_sub(FAR));
     text.get(far..at)
         .and_then(|before| before.rfind('\n'))
         .map_or(far, |line| far + line + 1)
