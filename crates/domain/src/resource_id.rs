@@ -106,9 +106,10 @@ impl ResourceId {
             .unwrap_or_else(|| self.clone())
     }
 
-    /// Becomes `other` where both mean the same in the flat api-versions.
+    /// Becomes `other` where one is the flat form of the other, or both are one. Ids in two workspaces mean two resources.
     pub(crate) fn take_spelling(&mut self, other: &ResourceId) {
-        if self.flattened() == other.flattened() {
+        let same = *self == *other || self.flattened() == *other || *self == other.flattened();
+        if same {
             self.clone_from(other);
         }
     }
@@ -315,6 +316,10 @@ mod tests {
             assert_eq!(id(stays).flattened().as_str(), stays);
             assert!(id(stays).flat_cluster().is_none());
         }
+        let mut east = id(&format!("{beneath}/workspaces/migrated-eastus/clusters/c"));
+        let west = id(&format!("{beneath}/workspaces/migrated-westus/clusters/c"));
+        east.take_spelling(&west);
+        assert_ne!(east, west);
         let mut own = id(CLUSTER);
         own.take_spelling(&id(&format!("{beneath}/clusters/c")));
         assert_eq!(own.as_str(), CLUSTER);

@@ -41,6 +41,7 @@ pub fn list(app: &App, call: &Call) -> Result<Reply, ApiError> {
         .filter(|id| !id.is_empty())
         .ok_or_else(|| ApiError::invalid("outputdirectoryid", "Name the output directory, or stdouterr."))?;
     let job = app.read(|s| super::jobs::find(s, &place, &name))?;
+    let is_standard = id.eq_ignore_ascii_case(STDOUTERR);
     let place = place_of(&job, id)?;
     let directory = call
         .query
@@ -56,9 +57,12 @@ pub fn list(app: &App, call: &Call) -> Result<Reply, ApiError> {
         .list(&place, directory, &page)
         .map_err(|e| storage(e, "directory"))?;
     let expires = app.now() + SignedDuration::from_mins(i64::from(minutes));
+    // The first version had no execution log; a file of the same name elsewhere is the job's own.
+    let hides_log = is_standard && call.version == ApiVersion::V2017_09_01Preview;
     let entries = listing
         .entries
         .iter()
+        .filter(|entry| !(hides_log && is_execution_log(&entry.name)))
         .map(|entry| {
             let kind = match entry.kind {
                 EntryKind::Directory => wire::FileKind::Directory,
@@ -85,6 +89,10 @@ pub fn list(app: &App, call: &Call) -> Result<Reply, ApiError> {
         .next
         .map(|name| call.next_link(&URL_SAFE_NO_PAD.encode(name)));
     Ok(Reply::ok(call.version.files(&entries, next.as_deref())))
+}
+
+fn is_execution_log(name: &str) -> bool {
+    name == "execution.log" || (name.starts_with("execution-") && name.ends_with(".log"))
 }
 
 fn page_token(text: &str) -> Result<String, ApiError> {

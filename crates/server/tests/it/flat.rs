@@ -565,6 +565,10 @@ fn stdout_of_the_oldest_version_lies_right_in_the_folder_of_the_job() {
         (&json!(true), &json!(false))
     );
     assert!(old["value"][3].get("fileType").is_none());
+    // What a job calls so in a directory of its own is no log of the service.
+    std::fs::write(folder.join("outputs/m/execution.log"), "x").unwrap();
+    let model = house.post(&at("jobs/j/listOutputFiles?outputdirectoryid=MODEL", OLDEST));
+    assert_eq!(names(&model), ["execution.log"]);
     // A path that is taken as given.
     let given = house
         .post(&at("jobs/j/listOutputFiles?outputdirectoryid=GIVEN", OLD))

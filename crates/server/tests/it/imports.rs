@@ -633,6 +633,70 @@ fn a_name_is_taken_once_in_all_regions_of_a_group() {
 }
 
 #[test]
+fn names_with_dots_are_imported_where_they_can_be_asked_for() {
+    let house = House::bare();
+    assert_eq!(
+        import(
+            &house,
+            vec![old_cluster("c.1"), old_job("j.1"), old_file_server("f.1")]
+        ),
+        ["made", "made", "made"]
+    );
+    let with = |member: &str, value: &str, mut item: Value| {
+        item[member] = value.into();
+        item
+    };
+    for item in [
+        with("workspace", "own", old_cluster("c.2")),
+        with("workspace", "own", old_file_server("f.2")),
+        with("workspace", "o.wn", old_cluster("c")),
+        with("experiment", "own", old_job("j.2")),
+        with("experiment", "o.wn", old_job("j")),
+        item("experiment", "e.1", json!({})),
+    ] {
+        let reason = why(&house, item);
+        assert!(reason.starts_with("name: A dot"), "{reason}");
+    }
+    assert!(left(&undo(&house, "one")).is_empty());
+}
+
+#[test]
+fn times_at_the_ends_of_time_break_nothing() {
+    let house = House::bare();
+    for time in [
+        "-009999-01-02T01:59:59Z",
+        "1969-12-31T23:59:59Z",
+        "9999-12-30T22:00:00.999Z",
+        "9000-01-01T00:00:00Z",
+    ] {
+        for at in [
+            "/creationTime",
+            "/executionStateTransitionTime",
+            "/executionInfo/endTime",
+        ] {
+            let mut job = old_job("j");
+            *job["body"]["properties"].pointer_mut(at).unwrap() = time.into();
+            let reason = why(&house, job);
+            assert!(reason.contains("This is not a time"), "{reason}");
+        }
+    }
+    for (name, time) in [("a", "1970-01-01T00:00:00Z"), ("b", "8999-12-31T23:59:59.999Z")] {
+        let mut job = old_job(name);
+        for at in [
+            "/creationTime",
+            "/executionStateTransitionTime",
+            "/executionInfo/endTime",
+        ] {
+            *job["body"]["properties"].pointer_mut(at).unwrap() = time.into();
+        }
+        assert_eq!(import(&house, vec![job]), ["made"]);
+    }
+    house.pump();
+    house.get(&format!("{AT}/experiments/migrated/jobs")).expect(200);
+    assert!(left(&undo(&house, "one")).is_empty());
+}
+
+#[test]
 fn a_version_that_is_not_served_is_named() {
     let house = House::bare();
     let mut item = old_cluster("c");

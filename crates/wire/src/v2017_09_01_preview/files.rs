@@ -5,10 +5,9 @@ use serde_json::Value;
 use crate::v2018_05_01::{FileEntry, FileKind, list};
 use crate::{flat, v2018_03_01 as newer};
 
-/// A page of an output directory: files only, and no execution log, which there was none of yet.
+/// A page of an output directory: files only.
 pub fn files(entries: &[FileEntry], next_link: Option<&str>) -> Value {
-    let shown =
-        |entry: &&FileEntry| matches!(entry.kind, FileKind::File { .. }) && !is_execution_log(&entry.name);
+    let shown = |entry: &&FileEntry| matches!(entry.kind, FileKind::File { .. });
     let entries: Vec<FileEntry> = entries.iter().filter(shown).cloned().collect();
     if entries.is_empty() {
         return list(Vec::new(), next_link);
@@ -16,8 +15,4 @@ pub fn files(entries: &[FileEntry], next_link: Option<&str>) -> Value {
     let mut out = newer::files(&entries, next_link);
     flat::cut(&mut out, &[&["value", "*", "isDirectory"]]);
     out
-}
-
-fn is_execution_log(name: &str) -> bool {
-    name == "execution.log" || (name.starts_with("execution-") && name.ends_with(".log"))
 }

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::Value;
+use trainyard_domain::migrated;
 use trainyard_domain::name::{GroupName, Name, Region, SubscriptionId, excerpt};
 use trainyard_domain::resource_id::GroupPath;
 use trainyard_domain::spec::{ClusterSpec, FileServerSpec, JobSpec, check_tags};
@@ -94,6 +95,38 @@ pub struct PastJob {
     pub layout: OutputLayout,
 }
 
+impl Item {
+    /// Only the flat api-versions take names with dots, so those may stand only where they look.
+    fn check_dots(&self) -> Result<(), ApiError> {
+        let Place {
+            workspace, region, ..
+        } = &self.place;
+        let is_migrated = migrated::region_of(workspace).as_ref() == Some(region);
+        let (experiment, name, is_flat) = match &self.thing {
+            Thing::Workspace(_) => (None, None, false),
+            Thing::Experiment(name) => (None, Some(name), false),
+            Thing::FileServer(resource) => (None, Some(&resource.name), is_migrated),
+            Thing::Cluster(resource) => (None, Some(&resource.name), is_migrated),
+            Thing::Job(experiment, resource, _) => (
+                Some(experiment),
+                Some(&resource.name),
+                is_migrated && migrated::is_experiment(experiment),
+            ),
+        };
+        let always = [Some(workspace), experiment];
+        let names = always.into_iter().chain([name.filter(|_| !is_flat)]);
+        match names.flatten().find(|name| name.as_str().contains('.')) {
+            None => Ok(()),
+            Some(name) => Err(ApiError::invalid(
+                "name",
+                format!(
+                    "A dot, as in '{name}', is legal only in names of resources of the older api-versions."
+                ),
+            )),
+        }
+    }
+}
+
 impl Thing {
     /// What an import of it cannot bring.
     pub fn missing(&self) -> Vec<String> {
@@ -157,7 +190,9 @@ impl RawItem {
                 Thing::Job(experiment, job, Box::new(past))
             }
         };
-        Ok(Item { place, thing })
+        let item = Item { place, thing };
+        item.check_dots()?;
+        Ok(item)
     }
 
     fn name(&self) -> Result<Name, ApiError> {
