@@ -13,7 +13,7 @@ use trainyard_domain::launch::{LaunchPlan, NodePaths, NodePlan};
 use trainyard_engine::{Capacity, Engine, Observation};
 use trainyard_migrate::verify::SUBSCRIPTION;
 use trainyard_migrate::verify::compare::Answer;
-use trainyard_server::{App, Ports, Pump, Random, Settings};
+use trainyard_server::{App, Ports, Pump, Random, Settings, SignInKey};
 use trainyard_storage::LinkKey;
 use trainyard_store::Store;
 use trainyard_store::db::InlineHandle;
@@ -101,7 +101,7 @@ impl Scratches {
         };
         let mut config = load(&nothing, None, &[data])?;
         config.quotas.clusters = CLUSTERS;
-        let settings = settings::service(&config, SUBSCRIPTION.to_owned())?;
+        let settings = settings::service(&config, SUBSCRIPTION.to_owned(), SUBSCRIPTION.to_owned())?;
         Ok(Self {
             folder,
             config,
@@ -130,6 +130,7 @@ impl Scratches {
             accounts: Arc::new(settings::accounts(&config)?),
             file_servers: settings::file_servers(&config),
             link_key: Arc::new(LinkKey::new(secret)),
+            sign_in_key: Arc::new(SignInKey::new(secret)),
         };
         let app = App::new(self.settings.clone(), ports, Box::new(|_| {}));
         app.ensure_admin_token(&self.token)?;

@@ -95,7 +95,7 @@ impl Verify {
                 let left_out: Vec<_> = found
                     .left_out
                     .iter()
-                    .map(|(path, why)| json!({ "file": path.display().to_string(), "why": why }))
+                    .map(|left| json!({ "file": left.path.display().to_string(), "why": left.why }))
                     .collect();
                 let all = json!({ "calls": lines, "leftOut": left_out, "summary": counts });
                 out::print(serde_json::to_string_pretty(&all)? + "\n")?;
