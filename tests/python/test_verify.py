@@ -97,5 +97,5 @@ def test_a_difference_ends_with_3(tmp_path):
     assert ended.returncode == 3, ended.stdout + ended.stderr
     first, second = ended.stdout.splitlines()[:2]
     assert first.startswith("run.sh:1: az batchai cluster create: refused: 400 ")
-    print(second)
+    assert ": differs: " in second and "imageReference" in second, second
     assert "hush7391" not in ended.stdout + ended.stderr

@@ -101,12 +101,7 @@ fn wrong_rewrites_are_found() {
         (4, "-o table", "", "--output"),
         (5, "-t 0", "-t 1", "targetNodeCount"),
         (6, "-y", "", "--yes"),
-        (
-            7,
-            "cluster delete",
-            "cluster show",
-            "clusters/nc6 is there after the new form",
-        ),
+        (7, "-n nc6", "-n nc7", "clusters/nc6 is there after the new form"),
     ] {
         let mut one = calls[call].clone();
         let Verdict::Rewritten(edits) = &one.verdict else {

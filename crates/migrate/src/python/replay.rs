@@ -201,6 +201,8 @@ impl<'t> Call<'_, '_, 't> {
         let version = if self.old { "2018-03-01" } else { self.version };
         Replay {
             group: GROUP.to_owned(),
+            // Its rows differ from version to version, so the region is compared here.
+            client: BTreeMap::from([("location", location)]),
             steps: vec![Request::new("GET", path, version)],
             ..Replay::default()
         }

@@ -217,10 +217,13 @@ fn method(verb: &str) -> &'static str {
 fn usages(call: &Call<'_>) -> Replay {
     let location = call.options.text(Role::Location).unwrap_or_default();
     let location = options::region(&standin::resolve(&location));
-    one(call.request(
+    let mut replay = one(call.request(
         "GET",
         format!("/subscriptions/{SUBSCRIPTION}/providers/Microsoft.BatchAI/locations/{location}/usages"),
-    ))
+    ));
+    // Its rows differ from version to version, so the region is compared here.
+    replay.client.insert("--location", location);
+    replay
 }
 
 fn one(step: Request) -> Replay {
