@@ -179,18 +179,19 @@ def test_a_wrong_token(yard):
 
 
 @pytest.mark.parametrize(
-    ("version", "code"),
+    ("version", "status", "code"),
     [
-        (None, "MissingApiVersionParameter"),
-        ("2018-03-01", "InvalidApiVersionParameter"),
-        ("2017-09-01-preview", "InvalidApiVersionParameter"),
-        ("tomorrow", "InvalidApiVersionParameter"),
+        (None, 400, "MissingApiVersionParameter"),
+        # The flat versions have no workspaces.
+        ("2018-03-01", 404, "InvalidResourceType"),
+        ("2017-09-01-preview", 404, "InvalidResourceType"),
+        ("tomorrow", 400, "InvalidApiVersionParameter"),
     ],
 )
-def test_a_wrong_api_version(yard, version, code):
+def test_a_wrong_api_version(yard, version, status, code):
     path = f"{yard.group_path}/providers/Microsoft.BatchAI/workspaces"
     answer = yard.server.call("GET", path, version=version)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
 
 
 def test_a_put_into_an_absent_group(yard):
