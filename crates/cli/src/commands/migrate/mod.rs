@@ -54,6 +54,15 @@ impl Migrate {
     }
 }
 
+/// How the calls are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// One call a line, remarks below it.
+    Text,
+    /// One object: calls, leftOut, summary.
+    Json,
+}
+
 /// What the person tells about scripts.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Told {

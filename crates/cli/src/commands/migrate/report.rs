@@ -1,9 +1,10 @@
 //! What is said about calls: for people, and as JSON.
 
 use serde::Serialize;
+use serde_json::{Value, json};
 use trainyard_migrate::call::{Call, Verdict};
 
-use super::files::{Found, Scanned};
+use super::files::{Found, LeftOut, Scanned};
 
 /// Number of calls by what becomes of them.
 #[derive(Debug, Default, Serialize)]
@@ -128,6 +129,12 @@ impl std::fmt::Display for Line<'_> {
 /// Where the lines of a text end.
 fn line_ends(text: &str) -> Vec<usize> {
     text.match_indices('\n').map(|(at, _)| at).collect()
+}
+
+/// What was not looked into, for programs.
+pub fn left_out(found: &Found) -> Vec<Value> {
+    let one = |left: &LeftOut| json!({ "file": left.path.display().to_string(), "why": left.why });
+    found.left_out.iter().map(one).collect()
 }
 
 /// Says what was left out.

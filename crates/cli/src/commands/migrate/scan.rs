@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::json;
 
 use super::report::{self, Summary};
-use super::{Told, files};
+use super::{Format, Told, files};
 use crate::out;
 
 #[derive(Debug, Args)]
@@ -22,14 +22,6 @@ pub struct Scan {
     format: Format,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// One call a line, remarks below it.
-    Text,
-    /// One object: calls, leftOut, summary.
-    Json,
-}
-
 impl Scan {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let found = files::look(&self.paths, &self.told.known())?;
@@ -37,12 +29,7 @@ impl Scan {
         let lines = report::lines(&found);
         match self.format {
             Format::Json => {
-                let left_out: Vec<_> = found
-                    .left_out
-                    .iter()
-                    .map(|left| json!({ "file": left.path.display().to_string(), "why": left.why }))
-                    .collect();
-                let all = json!({ "calls": lines, "leftOut": left_out, "summary": summary });
+                let all = json!({ "calls": lines, "leftOut": report::left_out(&found), "summary": summary });
                 out::print(serde_json::to_string_pretty(&all)? + "\n")?;
             }
             Format::Text => {

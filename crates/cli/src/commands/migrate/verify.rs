@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Told, files, report};
+use super::{Format, Told, files, report};
 use crate::out;
 use crate::verify::{Asked, Finding, Verifier};
 
@@ -25,14 +25,6 @@ pub struct Verify {
     /// How the calls are printed.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// One call a line, notes below it.
-    Text,
-    /// One object: calls, leftOut, summary.
-    Json,
 }
 
 /// One call, as it is printed.
@@ -92,12 +84,7 @@ impl Verify {
         let counts = counts(&lines);
         match self.format {
             Format::Json => {
-                let left_out: Vec<_> = found
-                    .left_out
-                    .iter()
-                    .map(|left| json!({ "file": left.path.display().to_string(), "why": left.why }))
-                    .collect();
-                let all = json!({ "calls": lines, "leftOut": left_out, "summary": counts });
+                let all = json!({ "calls": lines, "leftOut": report::left_out(&found), "summary": counts });
                 out::print(serde_json::to_string_pretty(&all)? + "\n")?;
             }
             Format::Text => {
