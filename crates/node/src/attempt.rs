@@ -189,8 +189,7 @@ impl Attempt {
         let _ = place::discard(Path::new(&plan.job_directory), around.trash);
         place::make_all(std::slice::from_ref(&plan.job_directory))?;
         place::mount_all(&plan.mounts)?;
-        place::make_all(std::slice::from_ref(&plan.shared_directory.source))?;
-        place::mount_all(std::slice::from_ref(&plan.shared_directory))?;
+        place::share(&plan.shared_directory)?;
         place::make_all(&plan.directories)?;
         place::write_all(&plan.files)?;
         self.remote = plan.remote.as_ref().map(open_remote).transpose()?;

@@ -7,7 +7,7 @@ use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
-use trainyard_domain::launch::Mount;
+use trainyard_domain::launch::{Behind, Mount, SharedDirectory};
 use trainyard_domain::state::BatchAiError;
 
 /// Code for a volume that could not be mounted.
@@ -15,42 +15,53 @@ pub const MOUNT_FAILED: &str = "MountFailed";
 /// Code for a directory or file of the job that could not be made.
 pub const ENVIRONMENT_FAILED: &str = "JobEnvironmentFailed";
 
-/// Shows each source at its path. On the plain level a mount is a symbolic link. A source is never made here: the
-/// server has made it, and one that is missing since then must not come back empty.
+/// Shows each volume at its path. On the plain level a directory is shown by a symbolic link. A source is never made
+/// here: the server has made it, and one that is missing since then must not come back empty.
 pub fn mount_all(mounts: &[Mount]) -> Result<(), BatchAiError> {
     mounts.iter().try_for_each(|mount| {
-        link(mount).map_err(|error| {
-            let message = format!(
-                "The volume could not be mounted at {}. Check that nothing else is there, and that its source can be used.",
-                mount.path
-            );
-            failure(MOUNT_FAILED, message, &mount.path, &error)
-        })
+        let Behind::Source(source) = &mount.behind;
+        link(Path::new(source), Path::new(&mount.path)).map_err(|error| mount_failure(&mount.path, &error))
     })
 }
 
-fn link(mount: &Mount) -> io::Result<()> {
-    if !fs::metadata(&mount.source)?.is_dir() {
+/// Makes the shared directory of an attempt if it is missing, and shows it.
+pub fn share(directory: &SharedDirectory) -> Result<(), BatchAiError> {
+    let SharedDirectory { source, path } = directory;
+    make_all(std::slice::from_ref(source))?;
+    link(Path::new(source), Path::new(path)).map_err(|error| mount_failure(path, &error))
+}
+
+fn mount_failure(path: &str, error: &io::Error) -> BatchAiError {
+    let message = format!(
+        "The volume could not be mounted at {path}. Check that nothing else is there, and that its source can be used."
+    );
+    failure(MOUNT_FAILED, message, path, error)
+}
+
+fn link(source: &Path, path: &Path) -> io::Result<()> {
+    if !fs::metadata(source)?.is_dir() {
         return Err(io::ErrorKind::NotADirectory.into());
     }
-    let path = Path::new(&mount.path);
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
     }
-    match symlink(&mount.source, path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_mounted(mount) => Ok(()),
+    match symlink(source, path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_link(source, path) => Ok(()),
         done => done,
     }
 }
 
-fn is_mounted(mount: &Mount) -> bool {
-    fs::read_link(&mount.path).is_ok_and(|target| target == Path::new(&mount.source))
+fn is_link(source: &Path, path: &Path) -> bool {
+    fs::read_link(path).is_ok_and(|target| target == source)
 }
 
 /// Takes mounts away again, in reverse order; only what still is ours.
 pub fn unmount_all(mounts: &[Mount]) {
-    for mount in mounts.iter().rev().filter(|mount| is_mounted(mount)) {
-        let _ = fs::remove_file(&mount.path);
+    for mount in mounts.iter().rev() {
+        let Behind::Source(source) = &mount.behind;
+        if is_link(Path::new(source), Path::new(&mount.path)) {
+            let _ = fs::remove_file(&mount.path);
+        }
     }
 }
 
@@ -129,8 +140,8 @@ mod tests {
 
     fn mount(base: &Path, source: &str, path: &str) -> Mount {
         Mount {
-            source: base.join(source).display().to_string(),
             path: base.join(path).display().to_string(),
+            behind: Behind::Source(base.join(source).display().to_string()),
         }
     }
 

@@ -4,7 +4,7 @@ use crate::spec::{AzureFileShareReference, MountVolumes};
 use crate::state::{OutputPlace, Share, ShareKind};
 
 use super::path::{join, parts};
-use super::plan::Mount;
+use super::plan::{self, Mount};
 
 /// A volume of a cluster or a job.
 pub(super) struct Volume {
@@ -69,8 +69,8 @@ pub(super) fn mounts(
                 Behind::FileServer(entry) => file_servers(*entry),
             };
             Some(Mount {
-                source,
                 path: join(root, &volume.relative),
+                behind: plan::Behind::Source(source),
             })
         })
         .collect();

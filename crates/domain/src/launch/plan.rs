@@ -1,6 +1,7 @@
 //! The shape of a launch plan. Server and nodes share it, so it is versioned (see `node`'s files).
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
@@ -23,7 +24,7 @@ pub struct LaunchPlan {
     pub mounts: Vec<Mount>,
     /// Directory shared by all nodes of the attempt, as it is on every node, and where this node shows it
     /// (`AZ_BATCHAI_SHARED_JOB_TEMP`).
-    pub shared_directory: Mount,
+    pub shared_directory: SharedDirectory,
     /// Directories to make after the mounts: stdout's and the output directories.
     pub directories: Vec<String>,
     /// Small files to write after the directories, path to content, such as the hostfile.
@@ -84,14 +85,42 @@ pub struct Process {
     pub decides: bool,
 }
 
-/// A directory to be shown at another path.
+/// The directory that all nodes of an attempt share.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Mount {
-    /// The directory behind it, made if missing.
+pub struct SharedDirectory {
+    /// The directory itself, made if missing.
     pub source: String,
     /// Where it appears on the node.
     pub path: String,
+}
+
+/// A volume, and where it appears.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Mount {
+    /// Where it appears on the node.
+    pub path: String,
+    /// What is behind it.
+    #[serde(flatten)]
+    pub behind: Behind,
+}
+
+/// What is behind a volume. Which tool mounts it is told by its kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Behind {
+    /// A directory of this machine, which is there already.
+    Source(String),
+}
+
+/// What it is, without secrets.
+impl fmt::Display for Behind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Behind::Source(directory) => f.write_str(directory),
+        }
+    }
 }
 
 /// What a node has to be: its address, volumes and setup task.

@@ -6,7 +6,7 @@ use super::attempt::JobLaunch;
 use super::environment::{self, Variables};
 use super::path::{JOB_MOUNT_ROOT, MOUNT_ROOT, join, resolve_directory};
 use super::place;
-use super::plan::{Mount, Process, Remote, SOCKET};
+use super::plan::{Process, Remote, SOCKET, SharedDirectory};
 use super::script::bash;
 
 /// A job on one of its nodes.
@@ -22,7 +22,7 @@ pub(super) struct Site<'a> {
     /// Root of the job's volumes.
     pub job_mounts: String,
     /// `AZ_BATCHAI_SHARED_JOB_TEMP`.
-    pub shared: Mount,
+    pub shared: SharedDirectory,
     /// Path of the hostfile.
     pub hostfile: String,
     /// `AZ_BATCHAI_STDOUTERR_DIR`.
@@ -46,7 +46,7 @@ impl<'a> Site<'a> {
         let mut defaults = environment::of_mpi(&paths, &job_temp);
         defaults.extend(environment::of_launchers(job, index));
         let job_mounts = join(&job_temp, "mounts");
-        let shared = Mount {
+        let shared = SharedDirectory {
             source: join(&paths.shared_root, &job.placement.to_string()),
             path: join(&job_temp, "shared"),
         };

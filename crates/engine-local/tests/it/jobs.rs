@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use trainyard_domain::ids::Uid;
-use trainyard_domain::launch::Mount;
+use trainyard_domain::launch::{Behind, Mount};
 use trainyard_domain::state::Verdict;
 use trainyard_engine::{Engine, NodeSeen, Observation};
 
@@ -124,7 +124,7 @@ fn directories_mounts_and_files_are_made_and_leave_with_the_next_job() {
     let share = yard.root.join("share");
     fs::create_dir(&share).unwrap();
     plan.mounts.push(Mount {
-        source: share.display().to_string(),
+        behind: Behind::Source(share.display().to_string()),
         path: format!("{job}/mounts/share"),
     });
     plan.directories.push(format!("{job}/out"));
@@ -160,7 +160,7 @@ fn a_mount_where_something_else_is_fails_the_job() {
     fs::write(&taken, "").unwrap();
     let mut plan = yard.plan(id(1), node, "true");
     plan.mounts.push(Mount {
-        source: yard.root.join("share").display().to_string(),
+        behind: Behind::Source(yard.root.join("share").display().to_string()),
         path: taken.display().to_string(),
     });
     yard.launch(node, plan);

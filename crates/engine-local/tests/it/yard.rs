@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use trainyard_domain::ids::{Attempt, GpuId, PlacementId, Uid};
-use trainyard_domain::launch::{LaunchPlan, Mount, NodePlan, Process};
+use trainyard_domain::launch::{LaunchPlan, NodePlan, Process, SharedDirectory};
 use trainyard_domain::state::Verdict;
 use trainyard_engine::{Engine, NodeSeen, Observation, PlacementSeen};
 use trainyard_engine_local::{GpuSource, LocalEngine, NodeProgram, Settings, end_all};
@@ -236,7 +236,7 @@ impl Yard {
                 placement,
                 job_directory: job.clone(),
                 mounts: Vec::new(),
-                shared_directory: Mount {
+                shared_directory: SharedDirectory {
                     source: format!("{}/{placement}", self.engine().paths(*node).shared_root),
                     path: format!("{job}/shared"),
                 },

@@ -78,7 +78,7 @@ fn launch_plan() -> LaunchPlan {
         placement: ID,
         job_directory: String::new(),
         mounts: Vec::new(),
-        shared_directory: trainyard_domain::launch::Mount {
+        shared_directory: trainyard_domain::launch::SharedDirectory {
             source: String::new(),
             path: String::new(),
         },

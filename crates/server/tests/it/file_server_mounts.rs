@@ -39,7 +39,7 @@ fn sources(mounts: &[trainyard_domain::launch::Mount]) -> Vec<(String, String)> 
     let end = |path: &str| path.split_once("/mounts/").unwrap().1.to_owned();
     let mut found: Vec<_> = mounts
         .iter()
-        .map(|mount| (end(&mount.path), mount.source.clone()))
+        .map(|mount| (end(&mount.path), mount.behind.to_string()))
         .filter(|(path, _)| path != "afs")
         .collect();
     found.sort();

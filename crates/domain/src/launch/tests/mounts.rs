@@ -7,7 +7,7 @@ use crate::launch::plan::Mount;
 fn shown(mounts: &[Mount]) -> Vec<String> {
     mounts
         .iter()
-        .map(|mount| format!("{} at {}", mount.source, mount.path))
+        .map(|mount| format!("{} at {}", mount.behind, mount.path))
         .collect()
 }
 

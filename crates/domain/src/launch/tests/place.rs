@@ -170,7 +170,7 @@ proptest! {
             .chain(&plan.mounts)
             .filter_map(|mount| Some((mount, stdout.strip_prefix(&format!("{}/", mount.path))?)))
             .max_by_key(|(mount, _)| mount.path.len())
-            .map(|(mount, rest)| format!("{}/{rest}", mount.source))
+            .map(|(mount, rest)| format!("{}/{rest}", mount.behind))
             // What lies on a file server cannot be listed.
             .filter(|path| !path.starts_with("/file-servers/"));
         let told = found.map(|place| {

@@ -19,7 +19,8 @@ fn launch_plan(plan: &LaunchPlan) -> String {
         ),
     );
     line(&mut out, format!("  job directory {}", plan.job_directory));
-    mounts(&mut out, "shared", std::slice::from_ref(&plan.shared_directory));
+    let shared = &plan.shared_directory;
+    line(&mut out, format!("  shared {} at {}", shared.source, shared.path));
     mounts(&mut out, "mount", &plan.mounts);
     for directory in &plan.directories {
         line(&mut out, format!("  directory {directory}"));
@@ -67,7 +68,7 @@ pub fn node_plan(plan: &NodePlan) -> String {
 
 fn mounts(out: &mut String, word: &str, mounts: &[Mount]) {
     for mount in mounts {
-        line(out, format!("  {word} {} at {}", mount.source, mount.path));
+        line(out, format!("  {word} {} at {}", mount.behind, mount.path));
     }
 }
 
