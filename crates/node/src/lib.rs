@@ -13,6 +13,7 @@ mod attempt;
 mod cgroup;
 mod descriptors;
 mod environment;
+mod errand;
 mod fence;
 mod journal;
 mod node;
@@ -21,6 +22,8 @@ mod process;
 pub mod remote;
 mod signals;
 mod sweep;
+mod view;
+mod volumes;
 mod wanted;
 
 pub use cgroup::shared_directories;
