@@ -30,6 +30,7 @@ struct Inner {
     clock: Monotonic,
     line: Mutex<Line>,
     changed: Condvar,
+    wake: Mutex<Arc<dyn Fn() + Send + Sync>>,
 }
 
 #[derive(Default)]
@@ -47,7 +48,13 @@ impl Fetcher {
             clock,
             line: Mutex::default(),
             changed: Condvar::new(),
+            wake: Mutex::new(Arc::new(|| {})),
         }))
+    }
+
+    /// Has `wake` called whenever a wish has ended.
+    pub fn on_change(&self, wake: Arc<dyn Fn() + Send + Sync>) {
+        *self.0.wake.lock().unwrap_or_else(PoisonError::into_inner) = wake;
     }
 
     /// Asks for secrets; `done` gets them, or the first that cannot be had. After [`Fetcher::end`] it is not called.
@@ -94,6 +101,8 @@ impl Inner {
             let fetched = self.fetch_all(&references);
             if !self.lock().ended {
                 done(fetched);
+                let wake = Arc::clone(&self.wake.lock().unwrap_or_else(PoisonError::into_inner));
+                wake();
             }
         }
     }

@@ -25,6 +25,7 @@ use trainyard_server::{App, Ports, Random, SignInKey, Stop};
 use trainyard_storage::{AccountName, Kind, LinkKey, ShareName};
 use trainyard_store::lock::FolderLock;
 use trainyard_store::{Store, StoreError};
+use trainyard_vaults::Fetcher;
 
 use crate::config::Config;
 use crate::config::layers::Surroundings;
@@ -94,6 +95,7 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
         engine: engine.clone(),
         accounts: Arc::new(settings::accounts(config)?),
         file_servers: settings::file_servers(config),
+        vaults: settings::vaults(config, surroundings),
         link_key: Arc::new(LinkKey::new(facts.link_key)),
         sign_in_key: Arc::new(SignInKey::new(facts.sign_in_key)),
     };
@@ -108,6 +110,7 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
             });
         }
     });
+    let vaults = ports.vaults.clone();
     let app = App::new(
         settings::service(config, facts.subscription, facts.tenant)?,
         ports,
@@ -123,6 +126,7 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
         app,
         store,
         engine,
+        vaults,
         data,
         grace: config.local.grace_seconds,
         _lock: lock,
@@ -138,6 +142,7 @@ struct House {
     app: Arc<App>,
     store: Store,
     engine: Arc<LocalEngine>,
+    vaults: Option<Fetcher>,
     data: PathBuf,
     grace: u32,
     _lock: FolderLock,
@@ -186,6 +191,9 @@ impl House {
         };
         let (by_tcp, by_socket, ()) = tokio::join!(by_tcp, by_socket, ended);
         self.app.end_pump();
+        if let Some(vaults) = self.vaults {
+            tokio::task::spawn_blocking(move || vaults.end()).await?;
+        }
         tokio::task::spawn_blocking(move || pump.join())
             .await?
             .map_err(|_| anyhow::anyhow!("the pump panicked"))?;

@@ -205,6 +205,7 @@ impl House {
             engine: engine.clone(),
             accounts: Arc::new(Accounts::new(folder.path(), BTreeMap::new())),
             file_servers: FileServers::new(folder.path().join("file-servers")),
+            vaults: None,
             link_key: Arc::new(LinkKey::new([9; 32])),
             sign_in_key: Arc::new(SignInKey::new([11; 32])),
         };

@@ -66,7 +66,7 @@ fn all_is_moved_to_a_new_key_and_the_old_one_is_gone() {
     let (old, text) = (store.key_ids(), fs::read_to_string(ground.key()).expect("key"));
     let end = rotate_fully(&store);
     assert_eq!(end.moved, SECRETS as u64);
-    assert_eq!(store.key_ids(), [end.key.clone()]);
+    assert_eq!(store.key_ids(), std::slice::from_ref(&end.key));
     assert_ne!(store.key_ids(), old);
     let kept = fs::read_to_string(ground.key()).expect("key");
     assert_eq!((kept.lines().count(), kept == text), (1, false));

@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 fn reference(name: &str) -> KeyVaultSecretReference {
     KeyVaultSecretReference {
-        source_vault: ResourceId::new("/subscriptions/s/vaults/keys", "").unwrap(),
+        source_vault: ResourceId::new("/subscriptions/s/vaults/keys", "").expect("an id"),
         secret_url: format!("https://keys.vault.azure.net/secrets/{name}"),
     }
 }
@@ -38,7 +38,7 @@ fn shell(script: &str) -> Settings {
 
 fn fetcher(settings: Settings) -> Fetcher {
     let start = Instant::now();
-    Fetcher::new(Vaults::new(settings).unwrap(), Arc::new(move || start.elapsed()))
+    Fetcher::new(Vaults::new(settings).expect("a command or a folder"), Arc::new(move || start.elapsed()))
 }
 
 fn ask(fetcher: &Fetcher, names: &[&str]) -> Receiver<Fetched> {
