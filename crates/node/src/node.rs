@@ -162,6 +162,7 @@ impl Node {
     fn live(mut self) {
         self.publish(since_boot());
         self.begin_setup();
+        self.forget_setup();
         while !self.must_leave() {
             let now = since_boot();
             let ended = process::reap();
@@ -208,6 +209,17 @@ impl Node {
                 let failure = self.setup_failure(why.exit_code);
                 self.set_phase(Phase::SetupFailed(vec![failure]));
             }
+        }
+    }
+
+    /// The setup task has what it needs: its secrets need not lie in a file as long as the node lives. Nobody starts a
+    /// node again by that file.
+    fn forget_setup(&mut self) {
+        if self.file.plan.setup.take().is_none() {
+            return;
+        }
+        if let Err(error) = files::write(&self.folder.node(), &self.file) {
+            crate::say(format_args!("the secrets of the setup task stay in node.json: {error}"));
         }
     }
 

@@ -38,7 +38,10 @@ fn shell(script: &str) -> Settings {
 
 fn fetcher(settings: Settings) -> Fetcher {
     let start = Instant::now();
-    Fetcher::new(Vaults::new(settings).expect("a command or a folder"), Arc::new(move || start.elapsed()))
+    Fetcher::new(
+        Vaults::new(settings).expect("a command or a folder"),
+        Arc::new(move || start.elapsed()),
+    )
 }
 
 fn ask(fetcher: &Fetcher, names: &[&str]) -> Receiver<Fetched> {
