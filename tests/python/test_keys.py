@@ -66,13 +66,13 @@ def test_a_rotation_that_is_killed_anywhere_loses_nothing_and_goes_on(fact):
         yard, names = full_yard(server)
         (first,) = shown(server)
         killed = set()
-        for _ in range(8):
+        for _ in range(10):
             rotating = subprocess.Popen(
                 [binary(), "key", "rotate", "--data", server.data],
                 env=own_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )
             try:
-                rotating.wait(random.SystemRandom().uniform(0.005, 0.08))
+                rotating.wait(random.SystemRandom().uniform(0.006, 0.04))
             except subprocess.TimeoutExpired:
                 pass
             server.kill()

@@ -111,6 +111,22 @@ fn whoever_dies_after_any_step_leaves_a_readable_store_and_the_next_goes_on() {
     }
 }
 
+/// Killed when the new key was in the file and nothing was sealed by it: it is used, and no third one is made.
+#[test]
+fn a_new_key_that_has_sealed_nothing_yet_is_the_one_that_is_used() {
+    let ground = Ground::new();
+    put(&ground.store(), 0..SECRETS);
+    let old = fs::read_to_string(ground.key()).expect("key");
+    fs::write(ground.key(), format!("{}\n{old}", "cd".repeat(32))).expect("two keys");
+    let store = ground.store();
+    let new = store.key_ids()[0].clone();
+    all_readable(&store);
+    let end = rotate_fully(&store);
+    assert_eq!((end.key.clone(), end.moved), (new, SECRETS as u64));
+    assert_eq!(ground.store().key_ids(), [end.key]);
+    all_readable(&ground.store());
+}
+
 /// What is sealed while the rotation is under way is sealed by the new key.
 #[test]
 fn what_is_written_meanwhile_needs_no_old_key() {
