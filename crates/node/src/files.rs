@@ -27,6 +27,8 @@ use trainyard_domain::ids::{PlacementId, Uid};
 use trainyard_domain::launch::{LaunchPlan, NodePlan};
 use trainyard_domain::state::{BatchAiError, Verdict};
 
+use crate::isolation::Isolation;
+
 /// The format that is written now.
 pub const FORMAT: u32 = 1;
 
@@ -41,6 +43,9 @@ pub struct NodeFile {
     /// Whether a cgroup v2 tree may be used to keep processes together.
     #[serde(default = "yes")]
     pub cgroups: bool,
+    /// How it is kept apart; not at all on the plain level.
+    #[serde(default)]
+    pub isolation: Option<Isolation>,
 }
 
 fn yes() -> bool {
@@ -61,7 +66,7 @@ pub struct WantedFile {
 pub struct StatusFile {
     /// The node.
     pub node: Uid,
-    /// Its process.
+    /// Its process, as the machine counts it.
     pub pid: i32,
     /// When that was started, in clock ticks since boot: a pid alone is no identity.
     pub start_time: u64,
@@ -263,19 +268,19 @@ impl Folder {
         self.wanted().join(format!("{placement}.stop"))
     }
 
-    /// Where directories of former jobs go to be deleted.
-    pub fn trash(&self) -> PathBuf {
-        self.root.join("trash")
+    /// Directory in which mounts and job directories are.
+    pub fn view(&self) -> PathBuf {
+        self.root.join("root")
     }
 
     /// Directory in which mounts of the cluster appear.
     pub fn mounts(&self) -> PathBuf {
-        self.root.join("root/mounts")
+        self.view().join("mounts")
     }
 
     /// Directory of all job directories.
     pub fn jobs(&self) -> PathBuf {
-        self.root.join("root/jobs")
+        self.view().join("jobs")
     }
 }
 
@@ -331,8 +336,15 @@ mod tests {
         let folder = Folder::new(base.path());
         remove_drafts(&folder).unwrap();
         fs::create_dir(folder.wanted()).unwrap();
-        let kept = [folder.node(), folder.wanted().join("1-1.json"), folder.wanted().join("1-1.stop")];
-        let drafts = [base.path().join(".node.json.new"), folder.wanted().join(".1-2.json.new")];
+        let kept = [
+            folder.node(),
+            folder.wanted().join("1-1.json"),
+            folder.wanted().join("1-1.stop"),
+        ];
+        let drafts = [
+            base.path().join(".node.json.new"),
+            folder.wanted().join(".1-2.json.new"),
+        ];
         for file in kept.iter().chain(&drafts) {
             fs::write(file, "").unwrap();
         }
