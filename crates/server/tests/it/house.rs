@@ -184,7 +184,7 @@ impl House {
     }
 
     /// One that fetches from key vaults.
-    pub fn with_vaults(vaults: Fetcher) -> House {
+    pub fn with_vaults(vaults: Fetcher, disk: InlineHandle) -> House {
         let House {
             clock,
             engine,
@@ -192,7 +192,7 @@ impl House {
             settings,
             folder,
             ..
-        } = House::bare();
+        } = House::with(settings(), disk);
         House::over(settings, disk, clock, engine, folder, Some(vaults), 5)
     }
 
