@@ -205,6 +205,7 @@ impl World {
             engine: Arc::clone(&engine) as Arc<dyn Engine>,
             accounts: Arc::new(accounts),
             file_servers: FileServers::new(folder.path().join("file-servers")),
+            vaults: None,
             link_key: Arc::new(LinkKey::new([3; 32])),
             sign_in_key: Arc::new(SignInKey::new([4; 32])),
         };

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -10,7 +11,9 @@ use trainyard_domain::name::SubscriptionId;
 use trainyard_engine_local::{Account, IsolationSettings, isolation_here};
 use trainyard_server::{Quotas, Settings, VmSize};
 use trainyard_storage::{AccountName, Accounts, FileServers};
+use trainyard_vaults::{Fetcher, Vaults};
 
+use super::ports::monotonic;
 use crate::config::catalogue::{FAMILIES, has_premium_storage};
 use crate::config::layers::Surroundings;
 use crate::config::{Config, LevelWish, MissingGpus};
@@ -102,6 +105,20 @@ pub fn accounts(config: &Config) -> anyhow::Result<Accounts> {
         own.insert(name, account.directory.clone());
     }
     Ok(Accounts::new(config.data(), own))
+}
+
+/// How secrets of key vaults are had, if at all. The command is the operator's own and gets this process's environment,
+/// which the key is not in.
+pub fn vaults(config: &Config, surroundings: &Surroundings) -> Option<Fetcher> {
+    let own = &config.key_vaults;
+    let vaults = Vaults::new(trainyard_vaults::Settings {
+        folder: own.folder.clone(),
+        command: own.command.clone(),
+        environment: surroundings.variables.clone(),
+        timeout: Duration::from_secs(u64::from(own.timeout_seconds)),
+        parallel: own.parallel as usize,
+    })?;
+    Some(Fetcher::new(vaults, Arc::new(monotonic())))
 }
 
 /// Folders of file servers: where the configuration says, else in the data folder.
