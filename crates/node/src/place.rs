@@ -19,8 +19,13 @@ pub const ENVIRONMENT_FAILED: &str = "JobEnvironmentFailed";
 /// here: the server has made it, and one that is missing since then must not come back empty.
 pub fn mount_all(mounts: &[Mount]) -> Result<(), BatchAiError> {
     mounts.iter().try_for_each(|mount| {
-        let Behind::Source(source) = &mount.behind;
-        link(Path::new(source), Path::new(&mount.path)).map_err(|error| mount_failure(&mount.path, &error))
+        let shown = match &mount.behind {
+            Behind::Source(source) => link(Path::new(source), Path::new(&mount.path)),
+            Behind::Rclone(_) | Behind::Cifs(_) | Behind::Nfs(_) | Behind::Command(_) => {
+                Err(io::ErrorKind::Unsupported.into())
+            }
+        };
+        shown.map_err(|error| mount_failure(&mount.path, &error))
     })
 }
 
@@ -58,8 +63,9 @@ fn is_link(source: &Path, path: &Path) -> bool {
 /// Takes mounts away again, in reverse order; only what still is ours.
 pub fn unmount_all(mounts: &[Mount]) {
     for mount in mounts.iter().rev() {
-        let Behind::Source(source) = &mount.behind;
-        if is_link(Path::new(source), Path::new(&mount.path)) {
+        if let Behind::Source(source) = &mount.behind
+            && is_link(Path::new(source), Path::new(&mount.path))
+        {
             let _ = fs::remove_file(&mount.path);
         }
     }
