@@ -87,7 +87,7 @@ class Azurite(Store):
 
 
 class S3rver(Store):
-    """A small server that speaks S3 and checks signatures."""
+    """A small server that speaks S3; of signatures of this version it looks at the key's id alone."""
 
     account = "yardlake"
     bucket = "yard-lake"

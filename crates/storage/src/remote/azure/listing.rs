@@ -26,11 +26,17 @@ pub fn of_blobs(prefix: &str, body: &str) -> Option<RemotePage> {
         };
         match blob.tag_name().name() {
             "BlobPrefix" => entries.add(name.strip_suffix('/').unwrap_or(name), EntryKind::Directory),
-            "Blob" => entries.add(name, file(blob)?),
+            "Blob" if !marks_a_directory(blob) => entries.add(name, file(blob)?),
             _ => {}
         }
     }
     Some(entries.page(text(root, "NextMarker").map(str::to_owned)))
+}
+
+/// Whether a blob only says that there is a directory, as file systems over containers write it.
+fn marks_a_directory(blob: roxmltree::Node<'_, '_>) -> bool {
+    let mark = child(blob, "Metadata").and_then(|metadata| text(metadata, "hdi_isfolder"));
+    mark.is_some_and(|mark| mark.eq_ignore_ascii_case("true"))
 }
 
 /// Reads a page of a directory of a share.

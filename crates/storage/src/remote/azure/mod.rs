@@ -80,6 +80,7 @@ impl Azure {
                     ("restype", "container"),
                     ("comp", "list"),
                     ("delimiter", "/"),
+                    ("include", "metadata"),
                     ("prefix", prefix.as_str()),
                     ("maxresults", &limit),
                 ];
@@ -178,5 +179,58 @@ const fn service(kind: Kind) -> Service {
     match kind {
         Kind::BlobContainer => Service::Blob,
         Kind::FileShare => Service::File,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// In base64 it is its own text.
+    const KEY: &str = "hush7391";
+
+    fn account(files_by: FilesBy) -> Azure {
+        Azure {
+            key: SharedKey::new("acc", KEY).unwrap(),
+            blob: Endpoint::parse("https://acc.blob.example.org").unwrap(),
+            file: Endpoint::parse("https://acc.file.example.org").unwrap(),
+            files_by,
+        }
+    }
+
+    fn mounted(files_by: FilesBy, kind: Kind) -> Behind {
+        let until = "2030-01-02T03:04:05Z".parse().unwrap();
+        account(files_by).behind(kind, &ShareName::new("data").unwrap(), until)
+    }
+
+    #[test]
+    fn rclone_gets_a_link_and_no_key() {
+        let end = "?se=2030-01-02T03%3A04%3A05Z&sp=rcwdl&spr=https&sv=2020-12-06&";
+        for (kind, url, path) in [
+            (Kind::BlobContainer, "https://acc.blob.example.org/data", "data"),
+            (Kind::FileShare, "https://acc.file.example.org/", ""),
+        ] {
+            let behind = mounted(FilesBy::Rclone, kind);
+            assert!(!serde_json::to_string(&behind).unwrap().contains(KEY));
+            let Behind::Rclone(remote) = behind else {
+                panic!("rclone mounts it");
+            };
+            assert_eq!(remote.path, path);
+            let link = &remote.settings["sas_url"];
+            assert!(link.starts_with(&format!("{url}{end}")), "{link}");
+        }
+    }
+
+    #[test]
+    fn the_kernel_gets_the_key_as_a_password_for_file_shares_alone() {
+        let Behind::Cifs(share) = mounted(FilesBy::Cifs, Kind::FileShare) else {
+            panic!("the kernel mounts it");
+        };
+        assert_eq!(share.address(), "//acc.file.example.org/data");
+        assert_eq!((share.username.as_str(), share.password.as_str()), ("acc", KEY));
+        assert!(matches!(
+            mounted(FilesBy::Cifs, Kind::BlobContainer),
+            Behind::Rclone(_)
+        ));
     }
 }

@@ -151,3 +151,83 @@ impl S3 {
         rclone(&settings, path.trim_end_matches('/'))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::AccountName;
+
+    fn store(bucket: Option<&str>) -> S3 {
+        S3 {
+            endpoint: Endpoint::parse("http://127.0.0.1:9000").unwrap(),
+            credentials: Credentials {
+                region: "eu-north-1".to_owned(),
+                access_key_id: "KEYID".to_owned(),
+                secret_access_key: "SECRET/+key".to_owned(),
+            },
+            bucket: bucket.map(str::to_owned),
+        }
+    }
+
+    fn place(share: &str, path: &str) -> Place {
+        Place {
+            account: AccountName::new("acc").unwrap(),
+            kind: Kind::BlobContainer,
+            share: ShareName::new(share).unwrap(),
+            path: RelativePath::parse(path).unwrap(),
+        }
+    }
+
+    fn now() -> Timestamp {
+        "2030-01-02T03:04:05Z".parse().unwrap()
+    }
+
+    /// What the vendor's library (botocore 1.44.8) makes of the same requests. The server of the Python tests does not
+    /// look at signatures.
+    #[test]
+    fn signatures_are_the_vendors() {
+        let link = store(Some("bucket")).link(
+            &place("data", "a b/ü%.txt"),
+            now(),
+            now() + SignedDuration::from_mins(10),
+        );
+        assert!(
+            link.starts_with("http://127.0.0.1:9000/bucket/blobs/data/a%20b/%C3%BC%25.txt?X-Amz-Algorithm="),
+            "{link}"
+        );
+        let signed = "X-Amz-Signature=710dd6d91f4844642659a486b375602a80528bc6353383c955cbcca27573e7c8";
+        assert!(
+            link.contains("X-Amz-Expires=600&") && link.ends_with(signed),
+            "{link}"
+        );
+        let page = Page::new(Some("x+/=".to_owned()), 3);
+        let listing = store(None).listing(&place("bucket", "a b/ü"), &page, now());
+        let signed = "X-Amz-Signature=3230daab83484b310bb9aa5a51f596827f698aa772a0257c6896714a46b46488";
+        assert!(
+            listing.contains("prefix=a%20b%2F%C3%BC%2F") && listing.ends_with(signed),
+            "{listing}"
+        );
+    }
+
+    #[test]
+    fn links_hold_for_a_week_at_most() {
+        let link = store(None).link(
+            &place("bucket", "f"),
+            now(),
+            now() + SignedDuration::from_hours(1000),
+        );
+        assert!(link.contains("X-Amz-Expires=604800&"), "{link}");
+    }
+
+    #[test]
+    fn a_node_mounts_the_bucket_or_its_part_of_one() {
+        let share = ShareName::new("data").unwrap();
+        for (bucket, path) in [(None, "data"), (Some("lake"), "lake/files/data")] {
+            let Behind::Rclone(remote) = store(bucket).behind(Kind::FileShare, &share) else {
+                panic!("rclone mounts it");
+            };
+            assert_eq!(remote.path, path);
+            assert_eq!(remote.settings["secret_access_key"], "SECRET/+key");
+        }
+    }
+}
