@@ -1,5 +1,6 @@
 //! The joint between this command and the rooms it runs: the server, the node process, the store's files.
 
+mod accounts;
 mod backup;
 mod files;
 mod key;
@@ -93,7 +94,7 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
         random: Arc::new(SystemRandom),
         store: store.clone(),
         engine: engine.clone(),
-        accounts: Arc::new(settings::accounts(config)?),
+        accounts: Arc::new(accounts::accounts(config, surroundings)?),
         file_servers: settings::file_servers(config),
         vaults: settings::vaults(config, surroundings),
         link_key: Arc::new(LinkKey::new(facts.link_key)),
@@ -257,7 +258,7 @@ fn first_facts(store: &Store, random: &dyn Random) -> anyhow::Result<Facts> {
 /// The directory behind a file share of the built-in storage, made if it is missing.
 pub fn share_directory(config: &Config, account: &str, share: &str) -> anyhow::Result<PathBuf> {
     let (account, share) = (AccountName::new(account)?, ShareName::new(share)?);
-    Ok(settings::accounts(config)?.ensure(&account, Kind::FileShare, &share)?)
+    Ok(accounts::directories(config)?.ensure(&account, Kind::FileShare, &share)?)
 }
 
 /// Runs a node to its end.

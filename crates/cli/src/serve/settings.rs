@@ -10,7 +10,7 @@ use anyhow::Context;
 use trainyard_domain::name::SubscriptionId;
 use trainyard_engine_local::{Account, IsolationSettings, isolation_here};
 use trainyard_server::{Quotas, Settings, VmSize};
-use trainyard_storage::{AccountName, Accounts, FileServers};
+use trainyard_storage::{AccountName, FileServers};
 use trainyard_vaults::{Fetcher, Vaults};
 
 use super::ports::monotonic;
@@ -94,17 +94,6 @@ fn quotas(config: &Config) -> Quotas {
             .map(|(name, f)| (name.clone(), (f.dedicated_cores, f.lowpriority_cores)))
             .collect(),
     }
-}
-
-/// Storage accounts: those of the configuration, all others beneath the data folder.
-pub fn accounts(config: &Config) -> anyhow::Result<Accounts> {
-    let mut own = BTreeMap::new();
-    for (name, account) in &config.storage_accounts {
-        let name =
-            AccountName::new(name).with_context(|| format!("storage_accounts.{name} is not a good name"))?;
-        own.insert(name, account.directory.clone());
-    }
-    Ok(Accounts::new(config.data(), own))
 }
 
 /// How secrets of key vaults are had, if at all. The command is the operator's own and gets this process's environment,

@@ -13,11 +13,13 @@ mod jobs;
 mod observations;
 mod preemption;
 mod room;
+mod shares;
 mod sources;
 mod vaults;
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use tracing::error;
@@ -35,6 +37,7 @@ use vaults::Desk;
 use crate::lro;
 use crate::ports::Ports;
 use crate::settings::Settings;
+use shares::Shares;
 
 /// Makes rounds. There is one at a time.
 pub struct Pump {
@@ -48,6 +51,8 @@ pub struct Pump {
     desk: Desk,
     /// Folders that were taken away, to be noted in the next round.
     removed: Vec<String>,
+    /// What is known of shares in stores elsewhere.
+    shares: Shares,
     /// The last round failed, so what it had observed is lost: look at everything.
     full_next: bool,
     /// How many free ports a round is to know: as many as one has lacked for a job. It stays so until a full
@@ -82,11 +87,12 @@ pub struct Decided {
 }
 
 impl Pump {
-    /// A pump whose first round looks at everything.
-    pub fn new(settings: Settings, ports: Ports) -> Pump {
+    /// A pump whose first round looks at everything. `wake` is called when it should make another.
+    pub fn new(settings: Settings, ports: Ports, wake: Arc<dyn Fn() + Send + Sync>) -> Pump {
         Pump {
             settings,
             ports,
+            shares: Shares::new(wake),
             seen: Vec::new(),
             refused: Vec::new(),
             desk: Desk::default(),
@@ -120,7 +126,9 @@ impl Pump {
     /// # Errors
     /// The store's.
     pub fn decide(&mut self, full: bool) -> Result<Decided, PumpError> {
-        let full = std::mem::take(&mut self.full_next) || full;
+        let now = self.ports.clock.now_in_millis();
+        // What waited for a share is told now: it is found as what a crash has kept from the engine.
+        let full = std::mem::take(&mut self.full_next) | self.shares.have_news(now) | full;
         let mut seen = std::mem::take(&mut self.seen);
         let refused = std::mem::take(&mut self.refused);
         let removed = std::mem::take(&mut self.removed);
@@ -140,7 +148,6 @@ impl Pump {
             };
             seen.extend(engine.observe().into_iter().filter(|o| !begun(o)));
         }
-        let now = self.ports.clock.now_in_millis();
         let decided = self.is_due(full, &seen, now).and_then(|due| {
             if !due && refused.is_empty() && removed.is_empty() {
                 return Ok(Decided::default());
