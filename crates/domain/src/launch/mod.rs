@@ -4,6 +4,7 @@
 //! ([`job_unavailable`], [`cluster_unavailable`]); where files lie in storage is told by [`locate`].
 
 mod attempt;
+mod behind;
 mod caffe2;
 mod environment;
 mod expand;
@@ -24,6 +25,7 @@ mod unavailable;
 mod work;
 
 pub use attempt::JobLaunch;
+pub use behind::{Behind, CifsShare, MOUNT_MODE, NfsExport, RcloneRemote};
 pub use expand::expand;
 pub use job::job_plans;
 pub use node::{NodeLaunch, node_plan};

@@ -3,8 +3,9 @@
 use crate::spec::{AzureFileShareReference, MountVolumes};
 use crate::state::{OutputPlace, Share, ShareKind};
 
+use super::behind;
 use super::path::{join, parts};
-use super::plan::{self, Mount};
+use super::plan::Mount;
 
 /// A volume of a cluster or a job.
 pub(super) struct Volume {
@@ -15,6 +16,8 @@ pub(super) struct Volume {
     pub relative: String,
     /// What is behind it; `None` when that cannot be mounted.
     pub behind: Option<Behind>,
+    /// The modes of files and directories, octal, where the request names them.
+    pub modes: Option<(String, String)>,
 }
 
 /// What can be behind a volume.
@@ -30,7 +33,10 @@ pub(super) fn volumes(all: &MountVolumes) -> Vec<Volume> {
     let shares = all.azure_file_shares.iter().enumerate().map(|(i, share)| {
         let member = format!("azureFileShares[{i}].azureFileUrl");
         let behind = file_share(share).map(Behind::Share);
-        volume(member, &share.relative_mount_path, behind)
+        Volume {
+            modes: Some((share.file_mode.clone(), share.directory_mode.clone())),
+            ..volume(member, &share.relative_mount_path, behind)
+        }
     });
     let blobs = all.azure_blob_file_systems.iter().enumerate().map(|(i, blob)| {
         let member = format!("azureBlobFileSystems[{i}].containerName");
@@ -51,12 +57,12 @@ pub(super) fn volumes(all: &MountVolumes) -> Vec<Volume> {
     shares.chain(blobs).chain(servers).chain(unmanaged).collect()
 }
 
-/// The mounts of all volumes beneath `root`: a volume inside another comes after it. `shares` tells the real
-/// directory of a share, `file_servers` that of an entry of `fileServers`.
+/// The mounts of all volumes beneath `root`: a volume inside another comes after it. `shares` tells what is behind
+/// a share, `file_servers` the real directory of an entry of `fileServers`.
 pub(super) fn mounts(
     all: Option<&MountVolumes>,
     root: &str,
-    shares: &dyn Fn(&Share) -> String,
+    shares: &dyn Fn(&Share) -> behind::Behind,
     file_servers: &dyn Fn(usize) -> String,
 ) -> Vec<Mount> {
     let mut mounts: Vec<Mount> = all
@@ -64,13 +70,17 @@ pub(super) fn mounts(
         .unwrap_or_default()
         .iter()
         .filter_map(|volume| {
-            let source = match volume.behind.as_ref()? {
-                Behind::Share(place) => join(&shares(&place.share), &place.path),
-                Behind::FileServer(entry) => file_servers(*entry),
+            let behind = match volume.behind.as_ref()? {
+                Behind::Share(place) => shares(&place.share).beneath(&place.path),
+                Behind::FileServer(entry) => behind::Behind::Source(file_servers(*entry)),
+            };
+            let behind = match &volume.modes {
+                Some((file, directory)) => behind.with_modes(file, directory),
+                None => behind,
             };
             Some(Mount {
                 path: join(root, &volume.relative),
-                behind: plan::Behind::Source(source),
+                behind,
             })
         })
         .collect();
@@ -85,6 +95,7 @@ fn volume(member: String, relative: &str, behind: Option<Behind>) -> Volume {
         member,
         relative: clean.as_ref().map_or_else(String::new, |parts| parts.join("/")),
         behind: clean.and(behind),
+        modes: None,
     }
 }
 

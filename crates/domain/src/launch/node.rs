@@ -6,6 +6,7 @@ use crate::ids::{GpuId, Uid};
 use crate::spec::{ClusterSpec, SetupTask};
 use crate::state::{BatchAiError, Share};
 
+use super::behind::Behind;
 use super::environment::{self, Variables};
 use super::mounts::mounts;
 use super::path::{MOUNT_ROOT, join, resolve_directory};
@@ -27,8 +28,8 @@ pub struct NodeLaunch<'a> {
     pub std_out_err_path_suffix: &'a str,
     /// Where things are on the node.
     pub paths: &'a NodePaths,
-    /// The real directory of a share.
-    pub shares: &'a dyn Fn(&Share) -> String,
+    /// What is behind a share.
+    pub shares: &'a dyn Fn(&Share) -> Behind,
     /// The real directory of an entry of `fileServers`.
     pub file_servers: &'a dyn Fn(usize) -> String,
     /// GPUs that are its own.

@@ -1,12 +1,13 @@
 //! The shape of a launch plan. Server and nodes share it, so it is versioned (see `node`'s files).
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{GpuId, PlacementId, Uid};
+
+use super::behind::Behind;
 
 /// Beginning of the names of the sockets in the shared directory by which nodes take commands; the node's address
 /// follows.
@@ -104,23 +105,6 @@ pub struct Mount {
     /// What is behind it.
     #[serde(flatten)]
     pub behind: Behind,
-}
-
-/// What is behind a volume. Which tool mounts it is told by its kind.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Behind {
-    /// A directory of this machine, which is there already.
-    Source(String),
-}
-
-/// What it is, without secrets.
-impl fmt::Display for Behind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Behind::Source(directory) => f.write_str(directory),
-        }
-    }
 }
 
 /// What a node has to be: its address, volumes and setup task.
