@@ -31,6 +31,7 @@ pub fn start(folder: &Folder, plan: &NodePlan, shared: &Shared) -> io::Result<Pr
         plan: plan.clone(),
         environment,
         cgroups: settings.cgroups,
+        mount_commands: settings.mount_commands.clone(),
     };
     files::write(&folder.node(), &file)?;
     let log = fs::OpenOptions::new()

@@ -1,5 +1,6 @@
 //! The node process: it looks at its folder, does what is wanted, writes down what became of it.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::io::{self, Read};
@@ -15,7 +16,7 @@ use rustix::process::{Pid, getpid, set_child_subreaper, setsid, umask};
 use trainyard_domain::ids::PlacementId;
 use trainyard_domain::state::{BatchAiError, Verdict};
 
-use crate::attempt::{Attempt, Surroundings};
+use crate::attempt::{Attempt, Surroundings, describe};
 use crate::cgroup::{self, Cgroup};
 use crate::fence::{Fence, mark};
 use crate::files::{self, FileError, Folder, NodeFile, Phase, PlacementStatus, StatusFile, WantedFile};
@@ -25,6 +26,7 @@ use crate::machine::{boot_id, since_boot, stat};
 use crate::signals::Signals;
 use crate::sweep::sweep;
 use crate::view::View;
+use crate::volume::keep::Keep;
 use crate::volumes::{Tools, Volumes};
 use crate::wanted::{Wish, scan};
 use crate::{descriptors, environment, place, process};
@@ -137,6 +139,7 @@ struct Node {
     file: NodeFile,
     environment: Arc<BTreeMap<String, String>>,
     view: Arc<View>,
+    keep: RefCell<Keep>,
     signals: Signals,
     socket: UnixDatagram,
     engine: Option<OpenFolder>,
@@ -166,6 +169,7 @@ impl Node {
         let cgroup = file.cgroups.then(|| Cgroup::enter(folder.root())).flatten();
         let me = getpid();
         let view = Arc::new(View::plain(folder.view()));
+        let keep = Keep::new(folder.volumes(), environment.clone(), file.mount_commands.clone());
         let journal = Journal::new(file.plan.execution_log.as_deref(), &view);
         let setup = Setup::Mounting(Volumes::new(file.plan.mounts.clone()), journal);
         let status = StatusFile {
@@ -185,6 +189,7 @@ impl Node {
             file,
             environment: Arc::new(environment),
             view,
+            keep: RefCell::new(keep),
             signals,
             socket,
             engine,
@@ -207,6 +212,7 @@ impl Node {
         while !self.must_leave() {
             let now = since_boot();
             let ended = process::reap();
+            self.keep.get_mut().hear(&ended);
             self.wishes = scan(&self.folder);
             self.step_setup(&ended, now);
             self.step_attempt(&ended, now);
@@ -227,6 +233,7 @@ impl Node {
         let tools = Tools {
             view: &self.view,
             fence: &self.fence,
+            keep: &self.keep,
         };
         match &mut self.setup {
             Setup::Mounting(volumes, _) => {
@@ -254,14 +261,17 @@ impl Node {
     }
 
     fn begin_setup_task(&mut self, mounted: Result<(), BatchAiError>) {
-        let Setup::Mounting(volumes, journal) = std::mem::take(&mut self.setup) else {
+        let Setup::Mounting(mut volumes, journal) = std::mem::take(&mut self.setup) else {
             return;
         };
+        for note in volumes.notes() {
+            journal.say(note);
+        }
         let plan = &self.file.plan;
         let directories = plan.directories.clone();
         let made = mounted.and_then(|()| self.view.run(move || place::make_all(&directories)));
         if let Err(error) = made {
-            journal.say(&error.message);
+            journal.say(describe(&error));
             self.setup = Setup::Over(volumes);
             return self.set_phase(Phase::SetupFailed(vec![error]));
         }
@@ -325,6 +335,7 @@ impl Node {
             fence: &self.fence,
             environment: &self.environment,
             view: &self.view,
+            keep: &self.keep,
         };
         let over = attempt.step(ended, stop, now, &around);
         let decided = attempt.is_decided();
@@ -386,6 +397,7 @@ impl Node {
             fence: &self.fence,
             environment: &self.environment,
             view: &self.view,
+            keep: &self.keep,
         };
         let mark = mark(self.folder.root(), &placement.to_string());
         self.attempt = Some(Attempt::begin(wanted.plan, mark, now, &around));
@@ -545,18 +557,22 @@ impl Node {
 
     /// Takes volumes away, as far as that goes within the grace.
     fn unmount(&mut self, mut volumes: Volumes) {
-        volumes.give_up(since_boot());
+        volumes.give_up();
         let deadline = since_boot() + LEAVE_GRACE;
         while since_boot() < deadline {
             let tools = Tools {
                 view: &self.view,
                 fence: &self.fence,
+                keep: &self.keep,
             };
             if volumes.unmount(since_boot(), tools).is_ready() {
                 return;
             }
-            self.sleep(LEAVE_GRACE);
-            volumes.hear(&process::reap());
+            let at = volumes.wake_at().unwrap_or(deadline).min(deadline);
+            self.sleep(at.saturating_sub(since_boot()));
+            let ended = process::reap();
+            self.keep.get_mut().hear(&ended);
+            volumes.hear(&ended);
         }
     }
 

@@ -86,6 +86,7 @@ pub struct Local {
     pub max_nodes: u32,
     pub missing_gpus: MissingGpus,
     pub pass_environment: Vec<String>,
+    pub mount_commands: Vec<String>,
     pub grace_seconds: u32,
 }
 
@@ -222,6 +223,7 @@ impl Default for Local {
             max_nodes: 64,
             missing_gpus: MissingGpus::Wait,
             pass_environment: Vec::new(),
+            mount_commands: Vec::new(),
             grace_seconds: 30,
         }
     }

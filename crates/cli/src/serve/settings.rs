@@ -122,6 +122,7 @@ pub fn local_engine(config: &Config, surroundings: &Surroundings) -> trainyard_e
         max_nodes: config.local.max_nodes,
         gpus: trainyard_engine_local::GpuSource::Machine,
         environment: passed.collect(),
+        mount_commands: config.local.mount_commands.clone(),
         leave_within: Duration::from_secs(u64::from(config.local.grace_seconds) + 5),
         ..trainyard_engine_local::Settings::default()
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{GpuId, PlacementId, Uid};
 
+use super::asked::Asked;
 use super::behind::Behind;
 
 /// Beginning of the names of the sockets in the shared directory by which nodes take commands; the node's address
@@ -105,6 +106,12 @@ pub struct Mount {
     /// What is behind it.
     #[serde(flatten)]
     pub behind: Behind,
+    /// How it was asked for.
+    #[serde(default)]
+    pub asked: Asked,
+    /// Options of the mount as its user wrote them; what of them has a meaning is up to what is behind it.
+    #[serde(default)]
+    pub options: Option<String>,
 }
 
 /// What a node has to be: its address, volumes and setup task.

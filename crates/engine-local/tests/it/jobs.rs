@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use trainyard_domain::ids::Uid;
-use trainyard_domain::launch::{Behind, Mount};
+use trainyard_domain::launch::{Asked, Behind, Mount};
 use trainyard_domain::state::Verdict;
 use trainyard_engine::{Engine, NodeSeen, Observation};
 
@@ -126,6 +126,8 @@ fn directories_mounts_and_files_are_made_and_leave_with_the_next_job() {
     plan.mounts.push(Mount {
         behind: Behind::Source(share.display().to_string()),
         path: format!("{job}/mounts/share"),
+        asked: Asked::Unsaid,
+        options: None,
     });
     plan.directories.push(format!("{job}/out"));
     plan.files = BTreeMap::from([(format!("{job}/hostfile"), "127.0.0.1\n".to_owned())]);
@@ -162,6 +164,8 @@ fn a_mount_where_something_else_is_fails_the_job() {
     plan.mounts.push(Mount {
         behind: Behind::Source(yard.root.join("share").display().to_string()),
         path: taken.display().to_string(),
+        asked: Asked::Unsaid,
+        options: None,
     });
     yard.launch(node, plan);
     match yard.verdict(id(1), node) {

@@ -8,5 +8,7 @@ mod endings;
 mod gpus;
 mod jobs;
 mod remote;
+mod store;
 mod survival;
+mod volumes;
 mod yard;

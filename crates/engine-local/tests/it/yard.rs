@@ -28,6 +28,10 @@ pub struct Yard {
     cgroups: bool,
     /// The GPUs of the machine, from the next opening on.
     pub gpus: Vec<GpuId>,
+    /// Programs that mount commands may run, from the next opening on.
+    pub mount_commands: Vec<String>,
+    /// The PATH of what nodes run, from the next opening on.
+    pub path: Option<String>,
     program: NodeProgram,
     _folder: TempDir,
 }
@@ -80,6 +84,11 @@ impl Yard {
         yard
     }
 
+    /// A yard that is not open yet.
+    pub fn closed() -> Yard {
+        Yard::empty("")
+    }
+
     fn empty(path: &str) -> Yard {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join(path);
@@ -92,6 +101,8 @@ impl Yard {
             root,
             cgroups: true,
             gpus: Vec::new(),
+            mount_commands: Vec::new(),
+            path: None,
             program,
             engine: None,
             bell: Bell::default(),
@@ -101,10 +112,12 @@ impl Yard {
     }
 
     pub fn open(&mut self) {
-        let environment = BTreeMap::from([("PASSED_ON".to_owned(), "yes".to_owned())]);
+        let mut environment = BTreeMap::from([("PASSED_ON".to_owned(), "yes".to_owned())]);
+        environment.extend(self.path.clone().map(|path| ("PATH".to_owned(), path)));
         let settings = Settings {
             environment,
             cgroups: self.cgroups,
+            mount_commands: self.mount_commands.clone(),
             gpus: GpuSource::These(self.gpus.clone()),
             ..Settings::default()
         };
@@ -271,17 +284,20 @@ impl Yard {
         self.verdict(placement, node)
     }
 
-    pub fn verdict(&self, placement: PlacementId, node: Uid) -> Verdict {
-        self.until(&format!("{placement} ends"), || {
-            self.seen().into_iter().find_map(|seen| match seen {
-                Observation::Placement {
-                    node: n,
-                    placement: p,
-                    seen: PlacementSeen::Ended(verdict),
-                } if n == node && p == placement => Some(verdict),
-                _ => None,
-            })
+    /// How an attempt ended on a node, if it has.
+    pub fn ended(&self, placement: PlacementId, node: Uid) -> Option<Verdict> {
+        self.seen().into_iter().find_map(|seen| match seen {
+            Observation::Placement {
+                node: n,
+                placement: p,
+                seen: PlacementSeen::Ended(verdict),
+            } if n == node && p == placement => Some(verdict),
+            _ => None,
         })
+    }
+
+    pub fn verdict(&self, placement: PlacementId, node: Uid) -> Verdict {
+        self.until(&format!("{placement} ends"), || self.ended(placement, node))
     }
 
     /// Waits until a script has written a whole line into a file, and gives it.
