@@ -27,6 +27,8 @@ use trainyard_domain::ids::{PlacementId, Uid};
 use trainyard_domain::launch::{LaunchPlan, NodePlan};
 use trainyard_domain::state::{BatchAiError, Verdict};
 
+use crate::isolation::Isolation;
+
 /// The format that is written now.
 pub const FORMAT: u32 = 1;
 
@@ -44,6 +46,9 @@ pub struct NodeFile {
     /// Programs that mount commands of users may run beside `mount`.
     #[serde(default)]
     pub mount_commands: Vec<String>,
+    /// How it is kept apart; not at all on the plain level.
+    #[serde(default)]
+    pub isolation: Option<Isolation>,
 }
 
 fn yes() -> bool {
@@ -64,7 +69,7 @@ pub struct WantedFile {
 pub struct StatusFile {
     /// The node.
     pub node: Uid,
-    /// Its process.
+    /// Its process, as the machine counts it.
     pub pid: i32,
     /// When that was started, in clock ticks since boot: a pid alone is no identity.
     pub start_time: u64,

@@ -140,8 +140,8 @@ impl Volumes {
             .get(id)
             .map(|kept| kept.at.display().to_string());
         let shown = match &at {
-            Some(at) if *at != mount.path => tools.view.show(at, &mount.path),
-            Some(_) | None => Ok(()),
+            Some(at) => tools.view.show(at, &mount.path),
+            None => Ok(()),
         };
         match shown {
             Ok(()) => self.up.push(Up {
@@ -198,8 +198,6 @@ fn hide(up: &Up, tools: Tools<'_>) -> Option<Lower> {
     };
     let mut keep = tools.keep.borrow_mut();
     let at = keep.get(id)?.at.display().to_string();
-    if at != up.mount.path {
-        tools.view.hide(&at, &up.mount.path);
-    }
+    tools.view.hide(&at, &up.mount.path);
     keep.part(id).then(|| Lower::begin(id))
 }

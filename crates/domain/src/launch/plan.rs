@@ -114,6 +114,18 @@ pub struct Mount {
     pub options: Option<String>,
 }
 
+impl Mount {
+    /// A volume at `path`, without options, of which nothing is known but what is behind it.
+    pub fn new(path: impl Into<String>, behind: Behind) -> Mount {
+        Mount {
+            path: path.into(),
+            behind,
+            asked: Asked::Unsaid,
+            options: None,
+        }
+    }
+}
+
 /// What a node has to be: its address, volumes and setup task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -24,11 +24,8 @@ pub struct Store {
 
 /// Whether the programs are here; says what is left out otherwise.
 pub fn have(programs: &[&str]) -> bool {
-    let path = std::env::var("PATH").unwrap_or_default();
-    let there = |name: &&&str| {
-        path.split(':')
-            .any(|folder| Path::new(folder).join(name).exists())
-    };
+    let folders = ["/usr/local/bin", "/usr/bin", "/usr/sbin", "/bin", "/sbin"];
+    let there = |name: &&&str| folders.iter().any(|folder| Path::new(folder).join(name).exists());
     let missing = programs.iter().find(|name| !there(name));
     if let Some(name) = missing {
         println!("left out: {name} is not installed (volumes)");
@@ -106,7 +103,7 @@ impl Store {
             ("user", "root".to_owned()),
             ("pass", hidden.trim().to_owned()),
         ];
-        let mut command = Command::new("smbd");
+        let mut command = program("smbd");
         command
             .args(["--foreground", "--no-process-group", "-s"])
             .arg(base.join("smb.conf"));
@@ -126,7 +123,7 @@ impl Store {
 
     /// Serves the folder again.
     pub fn plug(&mut self) {
-        let mut command = Command::new("rclone");
+        let mut command = program("rclone");
         command
             .args(["serve", "webdav", "--dir-cache-time=0s", "--addr"])
             .arg(format!("127.0.0.1:{}", self.port))
@@ -203,13 +200,21 @@ pub fn poll_for<T>(patience: Duration, what: &str, look: impl Fn() -> Option<T>)
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a store is a process that its drop ends"
+)]
+fn program(name: &str) -> Command {
+    Command::new(name)
+}
+
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
 
 fn shell(line: &str) -> (bool, String) {
-    let ended = Command::new("bash").args(["-c", line]).output().unwrap();
+    let ended = program("bash").args(["-c", line]).output().unwrap();
     (
         ended.status.success(),
         String::from_utf8_lossy(&ended.stdout).into_owned(),

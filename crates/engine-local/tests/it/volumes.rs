@@ -1,5 +1,6 @@
 //! Volumes that programs mount: what jobs see of them, what reaches the store, and that nothing is left.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -11,7 +12,7 @@ use trainyard_domain::state::{BatchAiError, Verdict};
 use trainyard_engine::{Engine, NodeSeen, Observation};
 
 use crate::store::{Store, have, poll_for, poll_until};
-use crate::yard::{Yard, id, lives};
+use crate::yard::{Yard, id, runs};
 
 /// The plan of a job with one volume at `mounts/v` of its directory.
 fn with_volume(yard: &Yard, mount: impl Fn(&str) -> Mount, script: &str) -> LaunchPlan {
@@ -31,15 +32,22 @@ fn run(yard: &Yard, plan: LaunchPlan) -> Verdict {
     yard.verdict(id(1), Uid(1))
 }
 
-/// What is mounted beneath the yard.
+/// What programs have mounted for the node, as it sees it; as the machine does when it is gone.
 fn mounted(yard: &Yard) -> Vec<String> {
-    let root = yard.root.canonicalize().unwrap().display().to_string();
-    let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
-    let places = table.lines().filter_map(|line| line.split(' ').nth(4));
-    places
-        .filter(|place| place.starts_with(&root))
-        .map(str::to_owned)
-        .collect()
+    let volumes = yard.folder(Uid(1)).volumes().display().to_string();
+    let status = yard.folder(Uid(1)).status();
+    let node = status.exists().then(|| yard.status(Uid(1)).pid.to_string());
+    let table = |of: &str| fs::read_to_string(format!("/proc/{of}/mountinfo"));
+    let seen = node.map_or_else(|| table("self"), |node| table(&node));
+    let seen = seen.or_else(|_| table("self")).unwrap() + &table("self").unwrap();
+    let places: BTreeSet<&str> = seen.lines().filter_map(|line| line.split(' ').nth(4)).collect();
+    let of_volumes = places.into_iter().filter(|place| place.starts_with(&volumes));
+    of_volumes.map(str::to_owned).collect()
+}
+
+/// Where a volume of the cluster appears on the node.
+fn of_cluster(yard: &Yard, name: &str) -> String {
+    format!("{}/{name}", yard.engine().paths(Uid(1)).mount_root)
 }
 
 fn unmanaged(command: &str) -> impl Fn(&str) -> Mount {
@@ -72,7 +80,7 @@ fn what_a_job_wrote_is_in_the_store_when_its_success_is_told() {
     if !have(&["rclone"]) {
         return;
     }
-    for yard in [Yard::new(), Yard::without_cgroups()] {
+    for yard in Yard::each() {
         let store = Store::web();
         fs::write(store.files().join("in.txt"), "hello").unwrap();
         let script = r#"set -e
@@ -111,13 +119,14 @@ fn a_share_of_samba_is_mounted_by_rclone() {
     if !have(&["rclone", "smbd", "smbpasswd"]) || !is_root() {
         return;
     }
-    let yard = Yard::new();
-    let store = Store::samba();
-    let plan = with_volume(&yard, |path| store.mount(path), "mkdir $V/empty && echo x > $V/f");
-    assert_eq!(run(&yard, plan), Verdict::Exited(0));
-    assert_eq!(fs::read_to_string(store.files().join("f")).unwrap(), "x\n");
-    assert!(store.files().join("empty").is_dir());
-    assert_eq!(mounted(&yard), Vec::<String>::new());
+    for yard in Yard::levels() {
+        let store = Store::samba();
+        let plan = with_volume(&yard, |path| store.mount(path), "mkdir $V/empty && echo x > $V/f");
+        assert_eq!(run(&yard, plan), Verdict::Exited(0));
+        assert_eq!(fs::read_to_string(store.files().join("f")).unwrap(), "x\n");
+        assert!(store.files().join("empty").is_dir());
+        assert_eq!(mounted(&yard), Vec::<String>::new());
+    }
 }
 
 #[test]
@@ -125,36 +134,37 @@ fn a_volume_of_cluster_and_job_is_mounted_once_and_stays_with_the_cluster() {
     if !have(&["rclone"]) {
         return;
     }
-    let yard = Yard::new();
-    let store = Store::web();
-    let of_cluster = yard.folder(Uid(1)).mounts().join("c").display().to_string();
-    let mut node = yard.node_plan(Uid(1), None);
-    node.mounts.push(store.mount(&of_cluster));
-    yard.engine().ensure_node(node);
-    yard.until_node(Uid(1), &NodeSeen::Ready);
-    assert_eq!(mounted(&yard).len(), 1);
-    let script = format!("echo 1 > $V/one && cat {of_cluster}/one && echo 2 > {of_cluster}/two");
-    let mut plan = with_volume(&yard, |path| store.mount(path), &script);
-    let again = plan.mounts[0].path.clone() + "2";
-    plan.mounts.push(store.mount(&again));
-    yard.launch(Uid(1), plan);
-    assert_eq!(yard.verdict(id(1), Uid(1)), Verdict::Exited(0));
-    assert_eq!(
-        yard.read(id(1), Uid(1), "stdout.txt"),
-        "1\n",
-        "one sees what the other wrote"
-    );
-    for name in ["one", "two"] {
-        assert!(
-            store.files().join(name).exists(),
-            "{name} is stored, though the mount stays"
+    for yard in Yard::levels() {
+        let store = Store::web();
+        let shared = of_cluster(&yard, "c");
+        let mut node = yard.node_plan(Uid(1), None);
+        node.mounts.push(store.mount(&shared));
+        yard.engine().ensure_node(node);
+        yard.until_node(Uid(1), &NodeSeen::Ready);
+        assert_eq!(mounted(&yard).len(), 1);
+        let script = format!("echo 1 > $V/one && cat {shared}/one && echo 2 > {shared}/two");
+        let mut plan = with_volume(&yard, |path| store.mount(path), &script);
+        let again = plan.mounts[0].path.clone() + "2";
+        plan.mounts.push(store.mount(&again));
+        yard.launch(Uid(1), plan);
+        assert_eq!(yard.verdict(id(1), Uid(1)), Verdict::Exited(0));
+        assert_eq!(
+            yard.read(id(1), Uid(1), "stdout.txt"),
+            "1\n",
+            "one sees what the other wrote"
         );
+        for name in ["one", "two"] {
+            assert!(
+                store.files().join(name).exists(),
+                "{name} is stored, though the mount stays"
+            );
+        }
+        assert_eq!(mounted(&yard).len(), 1);
+        assert!(!Path::new(&again).exists());
+        yard.engine().release_node(Uid(1));
+        yard.until_node(Uid(1), &NodeSeen::Gone);
+        assert_eq!(mounted(&yard), Vec::<String>::new());
     }
-    assert_eq!(mounted(&yard).len(), 1);
-    assert!(!Path::new(&again).exists());
-    yard.engine().release_node(Uid(1));
-    yard.until_node(Uid(1), &NodeSeen::Gone);
-    assert_eq!(mounted(&yard), Vec::<String>::new());
 }
 
 #[test]
@@ -189,28 +199,29 @@ fn a_volume_whose_program_dies_is_named_when_the_job_fails() {
     if !have(&["rclone"]) {
         return;
     }
-    let yard = Yard::new();
-    let store = Store::web();
-    let script =
-        "echo begun > $OUT/begun.txt; until ! test -e $V/.; do read -t 0.05 <> <(:); done; ls $V; exit 3";
-    let plan = with_volume(&yard, |path| store.mount(path), script);
-    yard.node(1);
-    yard.launch(Uid(1), plan);
-    yard.line(id(1), Uid(1), "begun.txt");
-    let place = mounted(&yard).remove(0);
-    let rclone = keeper_of(&place);
-    rustix::process::kill_process(rclone, rustix::process::Signal::KILL).unwrap();
-    match yard.verdict(id(1), Uid(1)) {
-        Verdict::VolumeFailed(error, 3) => {
-            assert_eq!(error.code, "VolumeDied");
-            assert!(error.message.contains("/mounts/v"), "{}", error.message);
+    for yard in Yard::levels() {
+        let store = Store::web();
+        let script =
+            "echo begun > $OUT/begun.txt; until ! test -e $V/.; do read -t 0.05 <> <(:); done; ls $V; exit 3";
+        let plan = with_volume(&yard, |path| store.mount(path), script);
+        yard.node(1);
+        yard.launch(Uid(1), plan);
+        yard.line(id(1), Uid(1), "begun.txt");
+        let place = mounted(&yard).remove(0);
+        let rclone = keeper_of(&place);
+        rustix::process::kill_process(rclone, rustix::process::Signal::KILL).unwrap();
+        match yard.verdict(id(1), Uid(1)) {
+            Verdict::VolumeFailed(error, 3) => {
+                assert_eq!(error.code, "VolumeDied");
+                assert!(error.message.contains("/mounts/v"), "{}", error.message);
+            }
+            other => panic!("{other:?}"),
         }
-        other => panic!("{other:?}"),
+        let said = yard.read(id(1), Uid(1), "stderr.txt");
+        assert!(said.contains("Transport endpoint is not connected"), "{said}");
+        assert!(yard.read(id(1), Uid(1), "execution.log").contains("VolumeDied"));
+        assert_eq!(mounted(&yard), Vec::<String>::new());
     }
-    let said = yard.read(id(1), Uid(1), "stderr.txt");
-    assert!(said.contains("Transport endpoint is not connected"), "{said}");
-    assert!(yard.read(id(1), Uid(1), "execution.log").contains("VolumeDied"));
-    assert_eq!(mounted(&yard), Vec::<String>::new());
 }
 
 /// The process that serves a mount, by its command line.
@@ -227,7 +238,7 @@ fn nothing_is_mounted_after_a_node_was_killed_and_the_store_keeps_its_files() {
     if !have(&["rclone"]) {
         return;
     }
-    for yard in [Yard::new(), Yard::without_cgroups()] {
+    for yard in Yard::each() {
         let store = Store::web();
         fs::write(store.files().join("kept"), "1").unwrap();
         let plan = with_volume(
@@ -243,7 +254,7 @@ fn nothing_is_mounted_after_a_node_was_killed_and_the_store_keeps_its_files() {
         rustix::process::kill_process(node, rustix::process::Signal::KILL).unwrap();
         yard.until_node(Uid(1), &NodeSeen::Gone);
         assert_eq!(mounted(&yard), Vec::<String>::new());
-        assert!(!lives(&keeper.as_raw_pid().to_string()));
+        assert!(!runs(&keeper.as_raw_pid().to_string()));
         yard.engine().release_node(Uid(1));
         let folder = yard.folder(Uid(1));
         poll_until("the folder is gone", || !folder.root().exists());
@@ -256,23 +267,25 @@ fn a_store_that_cannot_be_reached_is_told_with_the_recorded_code() {
     if !have(&["rclone"]) {
         return;
     }
-    let yard = Yard::new();
-    let mut store = Store::web();
-    store.unplug();
-    let plan = with_volume(&yard, |path| store.mount(path), "true");
-    match run(&yard, plan) {
-        Verdict::NotStarted(error, Some(1)) => {
-            assert_eq!(error.code, "BFSMountError");
-            assert!(info(&error).contains("refused"), "{error:?}");
+    for yard in Yard::levels() {
+        let mut store = Store::web();
+        store.unplug();
+        let plan = with_volume(&yard, |path| store.mount(path), "true");
+        match run(&yard, plan) {
+            Verdict::NotStarted(error, Some(1)) => {
+                assert_eq!(error.code, "BFSMountError");
+                assert!(info(&error).contains("refused"), "{error:?}");
+            }
+            other => panic!("{other:?}"),
         }
-        other => panic!("{other:?}"),
+        assert_eq!(mounted(&yard), Vec::<String>::new());
     }
-    assert_eq!(mounted(&yard), Vec::<String>::new());
 }
 
 #[test]
 fn a_tool_that_is_missing_is_named() {
-    let mut yard = Yard::closed();
+    let mut yard = Yard::new();
+    yard.close();
     yard.path = Some("/nowhere".to_owned());
     yard.open();
     let remote = |path: &str| Mount {
@@ -304,7 +317,8 @@ fn a_tool_that_is_missing_is_named() {
 /// This kernel may have no cifs: a program of the name `mount` takes down what it is told, and fails as mount does.
 #[test]
 fn a_share_is_mounted_by_the_kernel_with_its_password_in_a_private_file_that_goes() {
-    let mut yard = Yard::closed();
+    let mut yard = Yard::new();
+    yard.close();
     let programs = yard.root.join("programs");
     fs::create_dir_all(&programs).unwrap();
     let heard = yard.root.join("heard");
@@ -364,12 +378,13 @@ fn a_mount_command_mounts_and_goes_with_the_job() {
     if !is_root() {
         return;
     }
-    let yard = Yard::new();
-    let script = "stat -f -c %T $V > $OUT/kind.txt && echo x > $V/x";
-    let plan = with_volume(&yard, unmanaged("mount -t tmpfs -o size=1m none"), script);
-    assert_eq!(run(&yard, plan), Verdict::Exited(0));
-    assert_eq!(yard.read(id(1), Uid(1), "kind.txt"), "tmpfs\n");
-    assert_eq!(mounted(&yard), Vec::<String>::new());
+    for yard in Yard::levels() {
+        let script = "stat -f -c %T $V > $OUT/kind.txt && echo x > $V/x";
+        let plan = with_volume(&yard, unmanaged("mount -t tmpfs -o size=1m none"), script);
+        assert_eq!(run(&yard, plan), Verdict::Exited(0));
+        assert_eq!(yard.read(id(1), Uid(1), "kind.txt"), "tmpfs\n");
+        assert_eq!(mounted(&yard), Vec::<String>::new());
+    }
 }
 
 #[test]
@@ -377,32 +392,37 @@ fn a_bind_is_refused_until_the_configuration_allows_it_and_its_files_outlive_the
     if !is_root() {
         return;
     }
-    let data = tempfile::tempdir().unwrap();
-    fs::write(data.path().join("f"), "1").unwrap();
-    let bind = format!("mount --bind {}", data.path().display());
-    let yard = Yard::new();
-    let plan = with_volume(&yard, unmanaged(&bind), "true");
-    match run(&yard, plan) {
-        Verdict::NotStarted(error, Some(-1)) => {
-            assert_eq!(error.code, "UnmanagedMountError");
-            assert!(info(&error).contains("local.mount_commands"), "{error:?}");
+    for mut yard in Yard::levels() {
+        let data = tempfile::tempdir().unwrap();
+        fs::write(data.path().join("f"), "1").unwrap();
+        let bind = format!("mount --bind {}", data.path().display());
+        let plan = with_volume(&yard, unmanaged(&bind), "true");
+        match run(&yard, plan) {
+            Verdict::NotStarted(error, Some(-1)) => {
+                assert_eq!(error.code, "UnmanagedMountError");
+                assert!(info(&error).contains("local.mount_commands"), "{error:?}");
+            }
+            other => panic!("{other:?}"),
         }
-        other => panic!("{other:?}"),
+        yard.engine().release_node(Uid(1));
+        yard.until_node(Uid(1), &NodeSeen::Gone);
+        yard.close();
+        yard.mount_commands = vec!["mount".to_owned()];
+        yard.open();
+        yard.look_afresh();
+        let plan = with_volume(&yard, unmanaged(&bind), "cat $V/f && echo 2 > $V/g");
+        assert_eq!(run(&yard, plan), Verdict::Exited(0));
+        yard.launch(Uid(1), yard.plan(id(2), Uid(1), "true"));
+        yard.verdict(id(2), Uid(1));
+        yard.engine().release_node(Uid(1));
+        yard.until_node(Uid(1), &NodeSeen::Gone);
+        assert_eq!(mounted(&yard), Vec::<String>::new());
+        assert_eq!(
+            fs::read_dir(data.path()).unwrap().count(),
+            2,
+            "nothing of it was deleted"
+        );
     }
-    drop(yard);
-    let mut yard = Yard::closed();
-    yard.mount_commands = vec!["mount".to_owned()];
-    yard.open();
-    let plan = with_volume(&yard, unmanaged(&bind), "cat $V/f && echo 2 > $V/g");
-    assert_eq!(run(&yard, plan), Verdict::Exited(0));
-    let next = yard.plan(id(2), Uid(1), "true");
-    yard.launch(Uid(1), next);
-    yard.verdict(id(2), Uid(1));
-    yard.engine().release_node(Uid(1));
-    yard.until_node(Uid(1), &NodeSeen::Gone);
-    assert_eq!(mounted(&yard), Vec::<String>::new());
-    let names = |folder: &Path| fs::read_dir(folder).unwrap().count();
-    assert_eq!(names(data.path()), 2, "nothing of it was deleted");
 }
 
 #[test]
@@ -410,28 +430,29 @@ fn a_cluster_whose_volume_fails_says_why() {
     if !is_root() {
         return;
     }
-    let yard = Yard::new();
-    let at = |name: &str| yard.folder(Uid(1)).mounts().join(name).display().to_string();
-    let mut plan = yard.node_plan(Uid(1), None);
-    plan.mounts = vec![
-        unmanaged("mount -t tmpfs none")(&at("a")),
-        unmanaged("mount -t nfs 127.0.0.1:/nothing")(&at("b")),
-    ];
-    yard.engine().ensure_node(plan);
-    let seen = yard.until("the node fails", || {
-        yard.seen().into_iter().find_map(|seen| match seen {
-            Observation::Node {
-                seen: NodeSeen::SetupFailed(errors),
-                ..
-            } => Some(errors),
-            _ => None,
-        })
-    });
-    assert_eq!(seen[0].code, "UnmanagedMountError");
-    assert!(info(&seen[0]).contains("exit code"), "{seen:?}");
-    yard.engine().release_node(Uid(1));
-    yard.until_node(Uid(1), &NodeSeen::Gone);
-    assert_eq!(mounted(&yard), Vec::<String>::new());
+    for yard in Yard::levels() {
+        let at = |name: &str| of_cluster(&yard, name);
+        let mut plan = yard.node_plan(Uid(1), None);
+        plan.mounts = vec![
+            unmanaged("mount -t tmpfs none")(&at("a")),
+            unmanaged("mount -t nfs 127.0.0.1:/nothing")(&at("b")),
+        ];
+        yard.engine().ensure_node(plan);
+        let seen = yard.until("the node fails", || {
+            yard.seen().into_iter().find_map(|seen| match seen {
+                Observation::Node {
+                    seen: NodeSeen::SetupFailed(errors),
+                    ..
+                } => Some(errors),
+                _ => None,
+            })
+        });
+        assert_eq!(seen[0].code, "UnmanagedMountError");
+        assert!(info(&seen[0]).contains("exit code"), "{seen:?}");
+        yard.engine().release_node(Uid(1));
+        yard.until_node(Uid(1), &NodeSeen::Gone);
+        assert_eq!(mounted(&yard), Vec::<String>::new());
+    }
 }
 
 #[test]
@@ -439,24 +460,25 @@ fn a_file_that_the_setup_task_holds_open_keeps_no_job_waiting() {
     if !have(&["rclone"]) {
         return;
     }
-    let yard = Yard::new();
-    let store = Store::web();
-    let of_cluster = yard.folder(Uid(1)).mounts().join("c").display().to_string();
-    // A process of the setup task's goes on, and so does its log.
-    let script =
-        format!("(exec >> {of_cluster}/held.log; echo begun; exec tail -f /dev/null) & sync {of_cluster}");
-    let mut node = yard.node_plan(Uid(1), Some(&script));
-    node.mounts.push(store.mount(&of_cluster));
-    yard.engine().ensure_node(node);
-    yard.until_node(Uid(1), &NodeSeen::Ready);
-    poll_until("the log is there", || {
-        Path::new(&of_cluster).join("held.log").exists()
-    });
-    let plan = yard.plan(id(1), Uid(1), &format!("echo x > {of_cluster}/out.txt"));
-    yard.launch(Uid(1), plan);
-    assert_eq!(yard.verdict(id(1), Uid(1)), Verdict::Exited(0));
-    assert!(store.files().join("out.txt").exists());
-    yard.engine().release_node(Uid(1));
-    yard.until_node(Uid(1), &NodeSeen::Gone);
-    assert_eq!(mounted(&yard), Vec::<String>::new());
+    for yard in Yard::levels() {
+        let store = Store::web();
+        let shared = of_cluster(&yard, "c");
+        // A process of the setup task's goes on, and so does its log.
+        let script =
+            format!("(exec >> {shared}/held.log; echo begun; exec tail -f /dev/null) & sync {shared}");
+        let mut node = yard.node_plan(Uid(1), Some(&script));
+        node.mounts.push(store.mount(&shared));
+        yard.engine().ensure_node(node);
+        yard.until_node(Uid(1), &NodeSeen::Ready);
+        poll_until("the log is there", || {
+            Path::new(&shared).join("held.log").exists()
+        });
+        let plan = yard.plan(id(1), Uid(1), &format!("echo x > {shared}/out.txt"));
+        yard.launch(Uid(1), plan);
+        assert_eq!(yard.verdict(id(1), Uid(1)), Verdict::Exited(0));
+        assert!(store.files().join("out.txt").exists());
+        yard.engine().release_node(Uid(1));
+        yard.until_node(Uid(1), &NodeSeen::Gone);
+        assert_eq!(mounted(&yard), Vec::<String>::new());
+    }
 }

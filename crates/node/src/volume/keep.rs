@@ -24,6 +24,8 @@ pub struct Keep {
     pub environment: BTreeMap<String, String>,
     /// Programs that mount commands may run beside `mount`.
     pub allowed: Vec<String>,
+    /// Whose the files of volumes are, user and group, where they have no owners of their own.
+    pub owner: Option<(u32, u32)>,
     next: u32,
     kept: BTreeMap<u32, Kept>,
 }
@@ -46,11 +48,17 @@ pub struct Kept {
 
 impl Keep {
     /// A keep that mounts beneath `folder`, which is the node's alone and is made when it is needed.
-    pub fn new(folder: PathBuf, environment: BTreeMap<String, String>, allowed: Vec<String>) -> Keep {
+    pub fn new(
+        folder: PathBuf,
+        environment: BTreeMap<String, String>,
+        allowed: Vec<String>,
+        owner: Option<(u32, u32)>,
+    ) -> Keep {
         Keep {
             folder,
             environment,
             allowed,
+            owner,
             next: 0,
             kept: BTreeMap::new(),
         }
@@ -82,13 +90,7 @@ impl Keep {
     pub fn add(&mut self, mount: &Mount) -> io::Result<u32> {
         let id = self.next;
         self.next += 1;
-        let at = match &mount.behind {
-            // The command is given the path where it is wanted.
-            Behind::Command(_) => PathBuf::from(&mount.path),
-            Behind::Source(_) | Behind::Rclone(_) | Behind::Cifs(_) | Behind::Nfs(_) => {
-                self.folder.join(id.to_string())
-            }
-        };
+        let at = self.folder.join(id.to_string());
         let private = || {
             fs::DirBuilder::new()
                 .recursive(true)
@@ -264,7 +266,7 @@ mod tests {
     #[test]
     fn what_is_the_same_is_mounted_once_and_goes_with_its_last_user() {
         let base = tempfile::tempdir().unwrap();
-        let mut keep = Keep::new(base.path().join("volumes"), BTreeMap::new(), Vec::new());
+        let mut keep = Keep::new(base.path().join("volumes"), BTreeMap::new(), Vec::new(), None);
         let (a, b) = (export("/m/a", "h:/x"), export("/m/b", "h:/x"));
         assert_eq!(keep.join(&a), None);
         let id = keep.add(&a).unwrap();
@@ -283,7 +285,7 @@ mod tests {
     fn keys_are_private() {
         use std::os::unix::fs::PermissionsExt;
         let base = tempfile::tempdir().unwrap();
-        let mut keep = Keep::new(base.path().join("volumes"), BTreeMap::new(), Vec::new());
+        let mut keep = Keep::new(base.path().join("volumes"), BTreeMap::new(), Vec::new(), None);
         let id = keep.add(&export("/m/a", "h:/x")).unwrap();
         keep.write_key(id, "hush").unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;

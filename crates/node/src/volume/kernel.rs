@@ -10,8 +10,8 @@ use super::tool::Recipe;
 const WITHIN: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// How a share of an SMB server is mounted at `at`. Its password is in `key`, a file of its own: whatever stands on a
-/// command line or in the table of mounts can be read by everybody.
-pub fn cifs(share: &CifsShare, at: &Path, key: &Path) -> Recipe {
+/// command line or in the table of mounts can be read by everybody. Its files are `owner`'s.
+pub fn cifs(share: &CifsShare, at: &Path, key: &Path, owner: Option<(u32, u32)>) -> Recipe {
     let mut options = vec![
         format!("credentials={}", key.display()),
         format!("file_mode={}", share.file_mode),
@@ -21,6 +21,7 @@ pub fn cifs(share: &CifsShare, at: &Path, key: &Path) -> Recipe {
         "nosuid".to_owned(),
         "nodev".to_owned(),
     ];
+    options.extend(owner.map(|(uid, gid)| format!("uid={uid},gid={gid}")));
     options.extend(share.port.map(|port| format!("port={port}")));
     options.extend((!share.options.is_empty()).then(|| share.options.clone()));
     Recipe {
@@ -70,11 +71,16 @@ mod tests {
             directory_mode: "0750".to_owned(),
             options: "vers=3.0".to_owned(),
         };
-        let recipe = cifs(&share, Path::new("/n/volumes/1"), Path::new("/n/volumes/1.key"));
+        let recipe = cifs(
+            &share,
+            Path::new("/n/volumes/1"),
+            Path::new("/n/volumes/1.key"),
+            Some((1000, 100)),
+        );
         let line = recipe.arguments.join(" ");
         assert_eq!(
             line,
-            "mount -t cifs -o credentials=/n/volumes/1.key,file_mode=0640,dir_mode=0750,noperm,nosuid,nodev,port=445,\
+            "mount -t cifs -o credentials=/n/volumes/1.key,file_mode=0640,dir_mode=0750,noperm,nosuid,nodev,uid=1000,gid=100,port=445,\
              vers=3.0 //acc.file.core.windows.net/logs/a/b /n/volumes/1"
         );
         assert!(!line.contains("hush7391"));

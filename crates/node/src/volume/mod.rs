@@ -1,7 +1,7 @@
 //! Volumes that a program mounts: rclone, the kernel's clients, a command of the user's.
 //!
 //! Each is mounted once in the node's own folder ([`keep::Keep`]), however many ask for it, and shown where they want
-//! it. Only what a user's command mounts is mounted where it is wanted at once.
+//! it, as a folder of the machine is.
 
 mod command;
 pub mod flush;

@@ -178,7 +178,7 @@ fn start_rclone(
         at: &at,
         cache: &files.cache,
     };
-    let arguments = rclone::arguments(remote, &options, places, is_root());
+    let arguments = rclone::arguments(remote, &options, places, keep.owner, is_root());
     let environment = rclone::environment(remote, &keep.environment);
     let keeper =
         Keeper::start(&arguments, &environment, files, fence).map_err(|error| missing("rclone", &error))?;
@@ -201,12 +201,12 @@ fn missing(program: &str, error: &std::io::Error) -> String {
 fn recipe(id: u32, mount: &Mount, keep: &Keep) -> Result<Recipe, String> {
     let at = keep.get(id).map(|kept| kept.at.clone()).unwrap_or_default();
     match &mount.behind {
-        Behind::Cifs(share) => Ok(kernel::cifs(share, &at, &keep.key(id))),
+        Behind::Cifs(share) => Ok(kernel::cifs(share, &at, &keep.key(id), keep.owner)),
         Behind::Nfs(export) => Ok(kernel::nfs(export, &at)),
         Behind::Command(line) => {
             let words = command::permitted(line, is_root(), &keep.allowed);
             let mut arguments = words.map_err(|refused| refused.to_string())?;
-            arguments.push(mount.path.clone());
+            arguments.push(at.display().to_string());
             Ok(Recipe {
                 arguments,
                 key: None,

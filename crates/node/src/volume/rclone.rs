@@ -67,8 +67,14 @@ pub struct Places<'a> {
     pub cache: &'a Path,
 }
 
-/// Program and arguments. `root` says whether other users are to see it too.
-pub fn arguments(remote: &RcloneRemote, options: &Options, places: Places<'_>, root: bool) -> Vec<String> {
+/// Program and arguments. Its files are `owner`'s, else this user's; `root` says whether other users are to see them too.
+pub fn arguments(
+    remote: &RcloneRemote,
+    options: &Options,
+    places: Places<'_>,
+    owner: Option<(u32, u32)>,
+    root: bool,
+) -> Vec<String> {
     let seconds = options.directory_seconds.unwrap_or(DIRECTORY_SECONDS);
     let mut arguments: Vec<String> = [
         "rclone".to_owned(),
@@ -92,6 +98,8 @@ pub fn arguments(remote: &RcloneRemote, options: &Options, places: Places<'_>, r
         "--log-level=NOTICE".to_owned(),
     ]
     .into();
+    let owned = owner.map(|(uid, gid)| [format!("--uid={uid}"), format!("--gid={gid}")]);
+    arguments.extend(owned.into_iter().flatten());
     arguments.extend(options.read_only.then(|| "--read-only".to_owned()));
     arguments.extend(root.then(|| "--allow-other".to_owned()));
     arguments
@@ -167,7 +175,7 @@ mod tests {
             at: Path::new("/n/volumes/1"),
             cache: Path::new("/n/volumes/1.cache"),
         };
-        let arguments = arguments(&remote, &Options::read("-o ro"), places, true);
+        let arguments = arguments(&remote, &Options::read("-o ro"), places, Some((1000, 100)), true);
         assert_eq!(arguments[..4], ["rclone", "mount", "VOLUME:c", "/n/volumes/1"]);
         let line = arguments.join(" ");
         for part in [
@@ -175,6 +183,8 @@ mod tests {
             "--dir-perms=0750",
             "--cache-dir=/n/volumes/1.cache",
             "--read-only",
+            "--uid=1000",
+            "--gid=100",
             "--allow-other",
             "--low-level-retries=1",
         ] {
