@@ -464,15 +464,14 @@ fn a_file_that_the_setup_task_holds_open_keeps_no_job_waiting() {
         let store = Store::web();
         let shared = of_cluster(&yard, "c");
         // A process of the setup task's goes on, and so does its log.
-        let script =
-            format!("(exec >> {shared}/held.log; echo begun; exec tail -f /dev/null) & sync {shared}");
+        let script = format!(
+            "(exec >> {shared}/held.log; echo begun; exec tail -f /dev/null) & \
+             for i in {{1..500}}; do test -s {shared}/held.log && exit 0; read -t 0.02 <> <(:); done; exit 1"
+        );
         let mut node = yard.node_plan(Uid(1), Some(&script));
         node.mounts.push(store.mount(&shared));
         yard.engine().ensure_node(node);
         yard.until_node(Uid(1), &NodeSeen::Ready);
-        poll_until("the log is there", || {
-            Path::new(&shared).join("held.log").exists()
-        });
         let plan = yard.plan(id(1), Uid(1), &format!("echo x > {shared}/out.txt"));
         yard.launch(Uid(1), plan);
         assert_eq!(yard.verdict(id(1), Uid(1)), Verdict::Exited(0));
