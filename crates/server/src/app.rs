@@ -111,7 +111,12 @@ impl App {
 
     /// A pump of this service; one at a time.
     pub fn pump(self: &Arc<App>) -> Pump {
-        Pump::new(self.settings.clone(), self.ports.clone())
+        let waker = Arc::clone(&self.waker);
+        Pump::new(
+            self.settings.clone(),
+            self.ports.clone(),
+            Arc::new(move || waker.wake()),
+        )
     }
 
     /// Pumps on this thread until [`App::end_pump`].

@@ -187,7 +187,7 @@ impl App {
             Op::JobsCreate => api::jobs::create(self, call).await,
             Op::JobsDelete => api::jobs::delete(self, call).await,
             Op::JobsGet => api::jobs::get(self, &call),
-            Op::JobsListOutputFiles => api::files::list(self, &call),
+            Op::JobsListOutputFiles => api::files::list(self, &call).await,
             Op::JobsListRemoteLogin => api::jobs::remote_login(self, &call),
             Op::JobsTerminate => api::jobs::terminate(self, call).await,
             Op::FileServersCreate => api::file_servers::create(self, call).await,

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
+use super::Config;
+use super::accounts::StorageAccount;
 use super::check::{Unusable, check};
 use super::keys::{KEYS, Key, Kind};
-use super::{Config, StorageAccount};
 
 /// The file looked for in the data folder when none is named.
 pub const FILE: &str = "trainyard.toml";
@@ -195,7 +196,7 @@ fn absolute(config: &mut Config, folder: &Path) {
     let accounts = config
         .storage_accounts
         .values_mut()
-        .map(|StorageAccount { directory, .. }| directory);
+        .flat_map(StorageAccount::paths);
     let single = [
         &mut config.data,
         &mut config.tls.certificate,

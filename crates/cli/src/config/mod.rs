@@ -3,6 +3,7 @@
 //! It is laid in layers: defaults, then a TOML file, then `TRAINYARD_*` variables, then flags (see [`layers`]).
 //! [`keys::KEYS`] describes every key; `docs/configuration.md` is written from it.
 
+pub mod accounts;
 pub mod catalogue;
 pub mod check;
 pub mod docs;
@@ -18,6 +19,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use accounts::StorageAccount;
 use size::ByteSize;
 
 /// Everything that can be set. [`keys::KEYS`] says what each member means.
@@ -157,17 +159,6 @@ pub struct VmSize {
     pub gpus: u32,
     /// Quota family, such as `Standard D Family`.
     pub family: String,
-}
-
-/// `[storage_accounts.NAME]`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StorageAccount {
-    /// Where its shares and containers lie.
-    pub directory: PathBuf,
-    /// The resource group in its id.
-    #[serde(default)]
-    pub resource_group: Option<String>,
 }
 
 /// `[file_servers]`.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::accounts::{AccountKind, Files};
 use super::layers::{ConfigError, Flag, Surroundings, load};
 use super::*;
 use crate::config::keys::KEYS;
@@ -234,7 +235,8 @@ fn paths_start_from_where_they_are_written() {
     let place = Place::new(&[]);
     let file = place.write(
         "etc/own.toml",
-        "data = \"d\"\n[storage_accounts.a]\ndirectory = \"s\"\n[file_servers]\ndirectory = \"f\"\n",
+        "data = \"d\"\n[storage_accounts.a]\ndirectory = \"s\"\n[storage_accounts.b]\nkind = \"azure\"\n\
+         key_file = \"k\"\n[file_servers]\ndirectory = \"f\"\n",
     );
     let flags = [Flag {
         flag: "--log",
@@ -244,7 +246,8 @@ fn paths_start_from_where_they_are_written() {
     let config = load(&place.surroundings, Some(&file), &flags).unwrap();
     let here = place.folder.path();
     assert_eq!(config.data(), here.join("etc/d"));
-    assert_eq!(config.storage_accounts["a"].directory, here.join("etc/s"));
+    assert_eq!(config.storage_accounts["a"].directory, Some(here.join("etc/s")));
+    assert_eq!(config.storage_accounts["b"].key_file, Some(here.join("etc/k")));
     assert_eq!(config.file_servers.directory, Some(here.join("etc/f")));
     assert_eq!(config.log.file, Some(here.join("l")));
     let named = Place::new(&[("TRAINYARD_CONFIG", "absent.toml")]).refusal(&[]);
@@ -290,9 +293,57 @@ fn a_quota_of_a_family_that_no_size_is_of_is_refused() {
     assert_eq!(place.load(&[]).unwrap().sizes()["A"].family, "Mine");
 }
 
+#[test]
+fn an_account_has_the_members_of_its_kind_and_no_others() {
+    let s3 = "kind = \"s3\"\nendpoint = \"http://h:1\"\naccess_key_id = \"k\"\n";
+    for (text, refused) in [
+        (String::new(), "storage_accounts.a.directory is missing"),
+        (
+            "directory = \"d\"\nkey_file = \"k\"\n".to_owned(),
+            "storage_accounts.a.key_file does not belong here: it is of kind = \"azure\"",
+        ),
+        (
+            "kind = \"azure\"\nkey_file = \"k\"\nbucket = \"bucket\"\n".to_owned(),
+            "storage_accounts.a.bucket does not belong here: it is of kind = \"s3\"",
+        ),
+        (
+            "kind = \"azure\"\n".to_owned(),
+            "storage_accounts.a.key_file is missing",
+        ),
+        (
+            "kind = \"azure\"\nkey_file = \"k\"\nkey_variable = \"K\"\n".to_owned(),
+            "storage_accounts.a.key_file is not alone",
+        ),
+        (
+            "kind = \"azure\"\nkey_file = \"k\"\nblob_endpoint = \"h/\"\n".to_owned(),
+            "storage_accounts.a.blob_endpoint is h/: write it as https://HOST",
+        ),
+        (
+            s3.to_owned(),
+            "storage_accounts.a.secret_access_key_file is missing",
+        ),
+        (
+            format!("{s3}secret_access_key_file = \"f\"\nbucket = \"A\"\n"),
+            "storage_accounts.a.bucket is A",
+        ),
+    ] {
+        let place = Place::new(&[]);
+        place.write(DEFAULT_FILE, &format!("[storage_accounts.a]\n{text}"));
+        let said = place.refusal(&[]);
+        assert!(said.starts_with(refused), "{said}");
+    }
+    let place = Place::new(&[]);
+    place.write(DEFAULT_FILE, "[storage_accounts.a]\nkind = \"gcs\"\n");
+    assert!(place.refusal(&[]).contains("unknown variant `gcs`"));
+    let good = format!("[storage_accounts.a]\n{s3}secret_access_key_file = \"f\"\nbucket = \"lake-1\"\n");
+    place.write(DEFAULT_FILE, &good);
+    place.load(&[]).unwrap();
+}
+
 /// Every member set, by a literal that does not compile when one is missing.
 fn full() -> Config {
     let some = || Some(PathBuf::from("x"));
+    let text = || Some("x".to_owned());
     let family = FamilyQuota {
         dedicated_cores: Some(1),
         lowpriority_cores: Some(1),
@@ -349,8 +400,20 @@ fn full() -> Config {
         storage_accounts: [(
             "NAME".into(),
             StorageAccount {
-                directory: "x".into(),
-                resource_group: Some("x".into()),
+                kind: AccountKind::S3,
+                resource_group: text(),
+                directory: some(),
+                key_file: some(),
+                key_variable: text(),
+                blob_endpoint: text(),
+                file_endpoint: text(),
+                files: Some(Files::Rclone),
+                endpoint: text(),
+                region: text(),
+                bucket: text(),
+                access_key_id: text(),
+                secret_access_key_file: some(),
+                secret_access_key_variable: text(),
             },
         )]
         .into(),

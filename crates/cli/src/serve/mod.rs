@@ -1,5 +1,6 @@
 //! The joint between this command and the rooms it runs: the server, the node process, the store's files.
 
+mod accounts;
 mod backup;
 mod files;
 mod listen;
@@ -97,7 +98,7 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
         random: Arc::new(SystemRandom),
         store: store.clone(),
         engine: engine.clone(),
-        accounts: Arc::new(settings::accounts(config)?),
+        accounts: Arc::new(accounts::accounts(config, surroundings)?),
         file_servers: settings::file_servers(config),
         link_key: Arc::new(LinkKey::new(facts.link_key)),
         sign_in_key: Arc::new(SignInKey::new(facts.sign_in_key)),
@@ -261,7 +262,7 @@ fn seal_key(data: &Path) -> anyhow::Result<SealKey> {
 /// The directory behind a file share of the built-in storage, made if it is missing.
 pub fn share_directory(config: &Config, account: &str, share: &str) -> anyhow::Result<PathBuf> {
     let (account, share) = (AccountName::new(account)?, ShareName::new(share)?);
-    Ok(settings::accounts(config)?.ensure(&account, Kind::FileShare, &share)?)
+    Ok(accounts::directories(config)?.ensure(&account, Kind::FileShare, &share)?)
 }
 
 /// Runs a node to its end.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use trainyard_domain::name::SubscriptionId;
 use trainyard_server::{Quotas, Settings, VmSize};
-use trainyard_storage::{AccountName, Accounts, FileServers};
+use trainyard_storage::{AccountName, FileServers};
 
 use crate::config::catalogue::{FAMILIES, has_premium_storage};
 use crate::config::layers::Surroundings;
@@ -90,17 +90,6 @@ fn quotas(config: &Config) -> Quotas {
             .map(|(name, f)| (name.clone(), (f.dedicated_cores, f.lowpriority_cores)))
             .collect(),
     }
-}
-
-/// Storage accounts: those of the configuration, all others beneath the data folder.
-pub fn accounts(config: &Config) -> anyhow::Result<Accounts> {
-    let mut own = BTreeMap::new();
-    for (name, account) in &config.storage_accounts {
-        let name =
-            AccountName::new(name).with_context(|| format!("storage_accounts.{name} is not a good name"))?;
-        own.insert(name, account.directory.clone());
-    }
-    Ok(Accounts::new(config.data(), own))
 }
 
 /// Folders of file servers: where the configuration says, else in the data folder.

@@ -13,10 +13,12 @@ mod jobs;
 mod observations;
 mod preemption;
 mod room;
+mod shares;
 mod sources;
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use tracing::error;
@@ -32,6 +34,7 @@ pub use preemption::{job_on, preempt};
 use crate::lro;
 use crate::ports::Ports;
 use crate::settings::Settings;
+use shares::Shares;
 
 /// Makes rounds. There is one at a time.
 pub struct Pump {
@@ -43,6 +46,8 @@ pub struct Pump {
     refused: Vec<(PlacementId, BatchAiError)>,
     /// Folders that were taken away, to be noted in the next round.
     removed: Vec<String>,
+    /// What is known of shares in stores elsewhere.
+    shares: Shares,
     /// The last round failed, so what it had observed is lost: look at everything.
     full_next: bool,
     /// How many free ports a round is to know: as many as one has lacked for a job. It stays so until a full
@@ -77,11 +82,12 @@ pub struct Decided {
 }
 
 impl Pump {
-    /// A pump whose first round looks at everything.
-    pub fn new(settings: Settings, ports: Ports) -> Pump {
+    /// A pump whose first round looks at everything. `wake` is called when it should make another.
+    pub fn new(settings: Settings, ports: Ports, wake: Arc<dyn Fn() + Send + Sync>) -> Pump {
         Pump {
             settings,
             ports,
+            shares: Shares::new(wake),
             seen: Vec::new(),
             refused: Vec::new(),
             removed: Vec::new(),
@@ -113,7 +119,9 @@ impl Pump {
     /// # Errors
     /// The store's.
     pub fn decide(&mut self, full: bool) -> Result<Decided, PumpError> {
-        let full = std::mem::take(&mut self.full_next) || full;
+        let now = self.ports.clock.now_in_millis();
+        // What waited for a share is told now: it is found as what a crash has kept from the engine.
+        let full = std::mem::take(&mut self.full_next) | self.shares.have_news(now) | full;
         let mut seen = std::mem::take(&mut self.seen);
         let refused = std::mem::take(&mut self.refused);
         let removed = std::mem::take(&mut self.removed);
@@ -133,7 +141,6 @@ impl Pump {
             };
             seen.extend(engine.observe().into_iter().filter(|o| !begun(o)));
         }
-        let now = self.ports.clock.now_in_millis();
         let decided = self.is_due(full, &seen, now).and_then(|due| {
             if !due && refused.is_empty() && removed.is_empty() {
                 return Ok(Decided::default());
