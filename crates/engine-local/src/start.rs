@@ -33,6 +33,7 @@ pub fn start(folder: &Folder, plan: &NodePlan, shared: &Shared) -> io::Result<Pr
         plan: plan.clone(),
         environment,
         cgroups: settings.cgroups,
+        mount_commands: settings.mount_commands.clone(),
         isolation: settings.isolation.as_ref().map(|wanted| Isolation {
             root: ROOT.into(),
             hidden: wanted.hidden.clone(),

@@ -43,6 +43,9 @@ pub struct NodeFile {
     /// Whether a cgroup v2 tree may be used to keep processes together.
     #[serde(default = "yes")]
     pub cgroups: bool,
+    /// Programs that mount commands of users may run beside `mount`.
+    #[serde(default)]
+    pub mount_commands: Vec<String>,
     /// How it is kept apart; not at all on the plain level.
     #[serde(default)]
     pub isolation: Option<Isolation>,
@@ -271,6 +274,11 @@ impl Folder {
     /// Directory in which mounts and job directories are.
     pub fn view(&self) -> PathBuf {
         self.root.join("root")
+    }
+
+    /// Directory in which programs mount volumes; jobs see them where they are shown.
+    pub fn volumes(&self) -> PathBuf {
+        self.root.join("volumes")
     }
 
     /// Directory in which mounts of the cluster appear.

@@ -138,6 +138,12 @@ pub const KEYS: &[Key] = &[
         "Names of variables of the server that jobs see too.",
     ),
     key(
+        "local.mount_commands",
+        Kind::List,
+        "none",
+        "Programs that mountCommand of unmanagedFileSystems may run as root beside `mount -t TYPE` for networks and memory, such as `sshfs`; `mount` there allows all of its options, `*` any program. See [volumes](mounts.md).",
+    ),
+    key(
         "local.grace_seconds",
         Kind::Number,
         "30",

@@ -90,6 +90,7 @@ pub struct Local {
     pub max_nodes: u32,
     pub missing_gpus: MissingGpus,
     pub pass_environment: Vec<String>,
+    pub mount_commands: Vec<String>,
     pub grace_seconds: u32,
     pub level: LevelWish,
     /// Account of the machine as which jobs of isolated nodes run.
@@ -265,6 +266,7 @@ impl Default for Local {
             max_nodes: 64,
             missing_gpus: MissingGpus::Wait,
             pass_environment: Vec::new(),
+            mount_commands: Vec::new(),
             grace_seconds: 30,
             level: LevelWish::Auto,
             run_as: None,

@@ -407,6 +407,7 @@ fn full() -> Config {
             grace_seconds: 1,
             level: LevelWish::Plain,
             run_as: Some("x".into()),
+            mount_commands: vec!["x".into()],
         },
         limits: Limits {
             body_bytes: ByteSize(1),

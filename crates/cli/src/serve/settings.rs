@@ -133,6 +133,7 @@ pub fn local_engine(
         max_nodes: config.local.max_nodes,
         gpus: trainyard_engine_local::GpuSource::Machine,
         environment: passed.collect(),
+        mount_commands: config.local.mount_commands.clone(),
         leave_within: Duration::from_secs(u64::from(config.local.grace_seconds) + 5),
         ..trainyard_engine_local::Settings::default()
     })
@@ -166,18 +167,22 @@ fn isolation(config: &Config) -> anyhow::Result<Option<IsolationSettings>> {
 /// What jobs of isolated nodes must not see: the data folder, and what else the configuration keeps data or keys in.
 /// Folders are made if missing: one that comes later would not be hidden.
 fn hidden(config: &Config) -> anyhow::Result<Vec<PathBuf>> {
-    let accounts = config
-        .storage_accounts
-        .values()
-        .map(|account| account.directory.as_path());
+    let accounts = || config.storage_accounts.values();
     let folders = [Some(config.data()), config.file_servers.directory.as_deref()];
+    let folders = folders.into_iter().flatten();
     let mut hidden = Vec::new();
-    for folder in folders.into_iter().flatten().chain(accounts) {
+    for folder in folders.chain(accounts().filter_map(|account| account.directory.as_deref())) {
         std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
         hidden.push(folder.canonicalize()?);
     }
-    let key = config.tls.key.as_deref();
-    hidden.extend(key.and_then(|key| key.canonicalize().ok()));
+    let own = [
+        &config.tls.key,
+        &config.secrets.key_file,
+        &config.key_vaults.folder,
+    ];
+    let of_accounts = accounts().flat_map(|account| [&account.key_file, &account.secret_access_key_file]);
+    let keys = own.into_iter().chain(of_accounts).flatten();
+    hidden.extend(keys.filter_map(|key| key.canonicalize().ok()));
     Ok(hidden)
 }
 

@@ -3,6 +3,7 @@
 //! [`job_plans`] and [`node_plan`] are the two doors. What a plan may not use yet is refused by name
 //! ([`job_unavailable`], [`cluster_unavailable`]), a secret that still is in a key vault too ([`vault_unavailable`]); where files lie in storage is told by [`locate`].
 
+mod asked;
 mod attempt;
 mod behind;
 mod caffe2;
@@ -24,6 +25,10 @@ mod tensorflow;
 mod unavailable;
 mod work;
 
+pub use asked::{
+    Asked, CONTAINER_FAILED, FILE_SERVER_FAILED, FILE_SHARE_FAILED, MOUNT_FAILED, UNMANAGED_FAILED,
+    exit_code_of,
+};
 pub use attempt::JobLaunch;
 pub use behind::{Behind, CifsShare, MOUNT_MODE, NfsExport, RcloneRemote};
 pub use expand::expand;

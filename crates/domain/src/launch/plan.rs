@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{GpuId, PlacementId, Uid};
 
+use super::asked::Asked;
 use super::behind::Behind;
 
 /// Beginning of the names of the sockets in the shared directory by which nodes take commands; the node's address
@@ -105,6 +106,24 @@ pub struct Mount {
     /// What is behind it.
     #[serde(flatten)]
     pub behind: Behind,
+    /// How it was asked for.
+    #[serde(default)]
+    pub asked: Asked,
+    /// Options of the mount as its user wrote them; what of them has a meaning is up to what is behind it.
+    #[serde(default)]
+    pub options: Option<String>,
+}
+
+impl Mount {
+    /// A volume at `path`, without options, of which nothing is known but what is behind it.
+    pub fn new(path: impl Into<String>, behind: Behind) -> Mount {
+        Mount {
+            path: path.into(),
+            behind,
+            asked: Asked::Unsaid,
+            options: None,
+        }
+    }
 }
 
 /// What a node has to be: its address, volumes and setup task.

@@ -22,10 +22,6 @@ pub fn cluster_unavailable(spec: &ClusterSpec) -> Option<BatchAiError> {
 
 fn volume_unavailable(mounts: Option<&MountVolumes>, at: &str) -> Option<BatchAiError> {
     let mounts = mounts?;
-    let instead = "Use azureFileShares, azureBlobFileSystems or fileServers.";
-    if !mounts.unmanaged_file_systems.is_empty() {
-        return Some(missing(&format!("{at}.unmanagedFileSystems"), instead));
-    }
     let wrong = volumes(mounts).into_iter().find(|v| v.behind.is_none())?;
     let member = format!("{at}.{}", wrong.member);
     let text = format!(

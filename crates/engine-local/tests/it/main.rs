@@ -9,5 +9,7 @@ mod gpus;
 mod isolated;
 mod jobs;
 mod remote;
+mod store;
 mod survival;
+mod volumes;
 mod yard;

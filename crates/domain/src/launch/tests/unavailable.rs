@@ -19,16 +19,6 @@ fn refused(spec: &JobSpec) -> Option<String> {
     member(found)
 }
 
-fn unmanaged() -> MountVolumes {
-    MountVolumes {
-        unmanaged_file_systems: vec![UnmanagedFileSystemReference {
-            mount_command: "mount -t nfs 10.0.0.4:/x".to_owned(),
-            relative_mount_path: "nfs".to_owned(),
-        }],
-        ..MountVolumes::default()
-    }
-}
-
 #[test]
 fn file_servers_are_not_refused() {
     let mut mounting = custom("true");
@@ -51,7 +41,6 @@ fn containers_volumes_and_vaults_are_named() {
     );
 
     for (mounts, expected) in [
-        (unmanaged(), "properties.mountVolumes.unmanagedFileSystems"),
         (
             file_share("https://acc/..", "x"),
             "properties.mountVolumes.azureFileShares[0].azureFileUrl",
@@ -124,8 +113,8 @@ fn containers_volumes_and_vaults_are_named() {
         Some("properties.nodeSetup.setupTask.secrets[0].valueSecretReference")
     );
     assert_eq!(
-        setup(None, Some(unmanaged())).as_deref(),
-        Some("properties.nodeSetup.mountVolumes.unmanagedFileSystems")
+        setup(None, Some(container("a/b", "x"))).as_deref(),
+        Some("properties.nodeSetup.mountVolumes.azureBlobFileSystems[0].containerName")
     );
     // The account keys of volumes are not needed, so they may be in a vault.
     let mut shares = file_share("https://acc.file.core.windows.net/logs", "x");
