@@ -173,6 +173,21 @@ fn a_volume_does_not_follow_a_link_that_a_job_has_laid() {
     assert!(!std::path::Path::new("/var/lib/x").exists());
 }
 
+#[test]
+fn a_volume_is_not_what_a_link_in_a_share_leads_to() {
+    let Some(yard) = Yard::isolated() else { return };
+    let node = yard.node(1);
+    let (share, secret) = (yard.root.join("share"), yard.root.join("secret"));
+    fs::create_dir(&share).unwrap();
+    fs::create_dir(&secret).unwrap();
+    std::os::unix::fs::symlink(&secret, share.join("link")).unwrap();
+    let mut plan = yard.plan(id(1), node, "true");
+    add_volume(&yard, &mut plan, "share/link", "x");
+    yard.launch(node, plan);
+    let verdict = yard.verdict(id(1), node);
+    assert!(matches!(verdict, Verdict::NotStarted(_, Some(-1))), "{verdict:?}");
+}
+
 /// Of the two processes of a node, either may be the one that dies.
 #[test]
 fn the_death_of_either_process_of_a_node_ends_all_that_it_started() {

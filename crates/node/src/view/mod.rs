@@ -53,7 +53,8 @@ impl View {
     }
 
     /// Shows a directory at another path: by a mount, on the plain level by a symbolic link. A source is never made
-    /// here: the server has made it, and one that is missing since then must not come back empty.
+    /// here: the server has made it, and one that is missing since then must not come back empty. Where it is mounted,
+    /// no link in its path is followed: a job may have laid it in a share, to see with another job what is not its own.
     pub fn show(&self, source: &str, path: &str) -> io::Result<()> {
         if !fs::metadata(source)?.is_dir() {
             return Err(io::ErrorKind::NotADirectory.into());
@@ -61,11 +62,12 @@ impl View {
         if self.hands.is_none() {
             return link(Path::new(source), Path::new(path));
         }
+        let source = Target::existing(Path::new(source))?;
         let target = self.target(path)?;
         if target.is_mounted()? {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        Ok(mount_bind(source, target.path())?)
+        Ok(mount_bind(source.path(), target.path())?)
     }
 
     /// Takes away what [`View::show`] did; only what still is ours.

@@ -9,7 +9,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-/// A directory beneath a root.
+/// An open directory.
 #[derive(Debug)]
 pub struct Target(OwnedFd);
 
@@ -29,6 +29,12 @@ impl Target {
             at = openat2(&at, name, FLAGS, Mode::empty(), follow)?;
         }
         Ok(Target(at))
+    }
+
+    /// Opens a directory that is there, by a path without links.
+    pub fn existing(path: &Path) -> io::Result<Target> {
+        let opened = openat2(CWD, path, FLAGS, Mode::empty(), ResolveFlags::NO_SYMLINKS)?;
+        Ok(Target(opened))
     }
 
     /// A path to it that holds as long as this is open.

@@ -102,7 +102,10 @@ impl<'a> Sources<'a> {
         match accounts.remote(&account) {
             None => {
                 let path = accounts.ensure(&account, kind, &name);
-                let path = text(path.map_err(|error| failed(error.to_string()))?);
+                let path = path.map_err(|error| failed(error.to_string()))?;
+                // Nodes follow no links: the operator's own are resolved here.
+                let path = path.canonicalize().map_err(|error| failed(error.to_string()))?;
+                let path = text(path);
                 Ok(Behind::Source(path.map_err(failed)?))
             }
             Some(remote) => match self
@@ -155,7 +158,13 @@ impl<'a> Sources<'a> {
         let source =
             RelativePath::parse(source.trim_start_matches('/')).map_err(|error| error.to_string())?;
         let path = self.ports.file_servers.directory(&name, &source);
-        text(path.map_err(|error| error.to_string())?)
+        let path = path.map_err(|error| error.to_string())?;
+        // As for shares; what lies in the folder stays as asked.
+        let root = self.ports.file_servers.path(&name);
+        let asked = path.strip_prefix(&root).unwrap_or(&path);
+        let root = root.canonicalize().map_err(|error| error.to_string())?;
+        // Joined part by part: with nothing, `join` would leave a slash at the end.
+        text(root.components().chain(asked.components()).collect())
     }
 }
 
