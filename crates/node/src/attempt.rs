@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Signal, kill_process_group};
 use trainyard_domain::ids::PlacementId;
 use trainyard_domain::launch::{LaunchPlan, Mount, Process, Remote};
 use trainyard_domain::state::{BatchAiError, Verdict};
@@ -16,7 +16,7 @@ use crate::fence::Fence;
 use crate::journal::Journal;
 use crate::place;
 use crate::process::{self, NotStarted};
-use crate::remote::{Command, Listener};
+use crate::remote::{Begun, Listener, Request};
 
 /// Hidden folder in the shared directory in which nodes say that they are prepared.
 const BARRIER: &str = ".trainyard";
@@ -181,7 +181,11 @@ impl Attempt {
             return;
         };
         let (journal, mark) = (&self.journal, &self.mark);
-        listener.step(|command| start_command(command, remote, around, mark, journal));
+        let hung_up = listener.step(|request, _| start_command(request, remote, around, mark, journal));
+        // As of a terminal that hangs up; a command that made itself independent goes on.
+        for pid in hung_up {
+            let _ = kill_process_group(pid, Signal::HUP);
+        }
     }
 
     fn make_room(&mut self, around: &Surroundings) -> Result<(), BatchAiError> {
@@ -383,36 +387,39 @@ fn open_remote(remote: &Remote) -> Result<Listener, BatchAiError> {
 
 /// Starts a command that another node of the attempt sends.
 fn start_command(
-    command: Command,
+    request: Request,
     remote: &Remote,
     around: &Surroundings,
     mark: &str,
     journal: &Journal,
-) -> Result<Pid, NotStarted> {
+) -> Begun {
     let wanted = Process {
         name: "command of another node".to_owned(),
-        arguments: ["bash", "-c", &command.line].map(str::to_owned).to_vec(),
+        arguments: ["bash", "-c", &request.text].map(str::to_owned).to_vec(),
         environment: remote.environment.clone(),
         directory: remote.directory.clone(),
         stdout: String::new(),
         stderr: String::new(),
         decides: false,
     };
-    let started = process::start_with(
-        &wanted,
-        around.environment,
-        mark,
-        command.streams.map(Stdio::from),
-    );
-    match &started {
-        Ok(pid) => journal.say(format_args!(
-            "{} started, process {}",
-            wanted.name,
-            pid.as_raw_pid()
-        )),
-        Err(why) => journal.say(&why.error.message),
+    let Ok(streams) = <[OwnedFd; 3]>::try_from(request.streams) else {
+        return Begun::Refused(process::refused(&wanted, "it has not three streams"));
+    };
+    let streams = streams.map(Stdio::from);
+    match process::start_with(&wanted, around.environment, mark, streams) {
+        Ok(pid) => {
+            journal.say(format_args!(
+                "{} started, process {}",
+                wanted.name,
+                pid.as_raw_pid()
+            ));
+            Begun::Runs(pid)
+        }
+        Err(why) => {
+            journal.say(&why.error.message);
+            Begun::Refused(why)
+        }
     }
-    started
 }
 
 fn in_words(verdict: &Verdict) -> String {

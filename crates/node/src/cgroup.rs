@@ -58,10 +58,15 @@ impl Cgroup {
 
     /// Kills all processes of the attempt at once, those too that are just being born.
     pub fn kill(&self) -> io::Result<()> {
+        self.outside(|| fs::write(self.job().join("cgroup.kill"), "1"))?
+    }
+
+    /// Does something outside of the attempt: what is started there does not belong to it.
+    pub fn outside<T>(&self, what: impl FnOnce() -> T) -> io::Result<T> {
         enter(&self.home)?;
-        let killed = fs::write(self.job().join("cgroup.kill"), "1");
+        let done = what();
         enter(&self.job())?;
-        killed
+        Ok(done)
     }
 }
 

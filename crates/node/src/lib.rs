@@ -15,6 +15,7 @@ mod descriptors;
 mod environment;
 mod fence;
 mod journal;
+pub mod login;
 mod node;
 mod place;
 mod process;

@@ -18,6 +18,7 @@ use crate::cgroup::{self, Cgroup};
 use crate::fence::{Fence, mark};
 use crate::files::{self, FileError, Folder, NodeFile, Phase, PlacementStatus, StatusFile, WantedFile};
 use crate::journal::Journal;
+use crate::login::{self, Sessions};
 use crate::look::{OpenFolder, drain};
 use crate::machine::{boot_id, since_boot, stat};
 use crate::signals::Signals;
@@ -110,6 +111,8 @@ struct Node {
     tell_at: Option<Duration>,
     setup: Option<(Pid, Journal)>,
     attempt: Option<Attempt>,
+    /// What people who are logged in run here.
+    sessions: Option<Sessions>,
     last_directory: Option<PathBuf>,
     wishes: BTreeMap<PlacementId, Wish>,
     forgotten: VecDeque<(PlacementId, Verdict)>,
@@ -137,8 +140,10 @@ impl Node {
             placements: Vec::new(),
         };
         let fence = Fence::Descent {
-            setup: mark(folder.root(), "setup"),
+            outside: [mark(folder.root(), "setup"), Sessions::marks(folder.root())],
         };
+        let sessions = Sessions::open(&folder)
+            .inspect_err(|error| crate::say(format_args!("nobody can log in here: {error}")));
         Node {
             folder,
             file,
@@ -153,6 +158,7 @@ impl Node {
             tell_at: None,
             setup: None,
             attempt: None,
+            sessions: sessions.ok(),
             last_directory: None,
             wishes: BTreeMap::new(),
             forgotten: VecDeque::new(),
@@ -168,6 +174,7 @@ impl Node {
             self.wishes = scan(&self.folder);
             self.step_setup(&ended);
             self.step_attempt(&ended, now);
+            self.step_sessions(&ended, now);
             self.answer_wishes(now);
             self.publish(now);
             self.wait(now);
@@ -252,6 +259,16 @@ impl Node {
     fn set_phase(&mut self, phase: Phase) {
         self.status.phase = phase;
         self.changed();
+    }
+
+    fn step_sessions(&mut self, ended: &[(Pid, i32)], now: Duration) {
+        if let Some(sessions) = &mut self.sessions {
+            let around = login::Surroundings {
+                fence: &self.fence,
+                environment: &self.environment,
+            };
+            sessions.step(ended, now, &around);
+        }
     }
 
     // --- attempts
@@ -421,6 +438,7 @@ impl Node {
             self.write_at,
             self.tell_at,
             self.attempt.as_ref().map(Attempt::wake_at),
+            self.sessions.as_ref().and_then(|sessions| sessions.wake_at(now)),
             // A second plan may have waited for the first to end.
             (self.attempt.is_none() && self.waiting()).then_some(now),
         ];
@@ -445,7 +463,12 @@ impl Node {
             PollFd::new(&self.signals.pipe, PollFlags::IN),
         ];
         let commands = self.attempt.iter().flat_map(Attempt::descriptors);
-        descriptors.extend(commands.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+        let logins = self.sessions.iter().flat_map(Sessions::descriptors);
+        descriptors.extend(
+            commands
+                .chain(logins)
+                .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)),
+        );
         let _ = poll(&mut descriptors, Some(&timeout));
         drain(&self.socket);
         let mut buffer = [0; 64];
@@ -454,12 +477,16 @@ impl Node {
 
     /// Ends everything. No verdict is written: the attempt did not end by itself, its node went away.
     fn leave(mut self) {
-        // Dropped, since nobody takes its callers any more: they would wake every sleep.
+        // Dropped, since nobody takes their callers any more: they would wake every sleep.
         let attempt = self.attempt.take();
+        self.sessions = None;
         if let Some(placement) = attempt.map(|attempt| attempt.placement()) {
             let mark = mark(self.folder.root(), &placement.to_string());
             self.fence.signal(&mark, rustix::process::Signal::TERM);
-            let fence = std::mem::replace(&mut self.fence, Fence::Descent { setup: String::new() });
+            let nothing = Fence::Descent {
+                outside: Default::default(),
+            };
+            let fence = std::mem::replace(&mut self.fence, nothing);
             self.until(|| fence.members(&mark).is_empty());
         }
         let home = self.cgroup.take().map(|cgroup| cgroup.home().to_owned());
