@@ -5,11 +5,13 @@ use std::fs;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use trainyard_domain::ids::PlacementId;
-use trainyard_domain::launch::{LaunchPlan, Mount, Process, Remote};
+use trainyard_domain::launch::{LaunchPlan, Process, Remote};
 use trainyard_domain::state::{BatchAiError, Verdict};
 
 use crate::fence::Fence;
@@ -17,6 +19,8 @@ use crate::journal::Journal;
 use crate::place;
 use crate::process::{self, NotStarted};
 use crate::remote::{Begun, Listener, Request};
+use crate::view::View;
+use crate::volumes::{Tools, Volumes};
 
 /// Hidden folder in the shared directory in which nodes say that they are prepared.
 const BARRIER: &str = ".trainyard";
@@ -32,25 +36,67 @@ pub struct Surroundings<'a> {
     /// Keeps its processes together.
     pub fence: &'a Fence,
     /// Environment where the plan has none.
-    pub environment: &'a BTreeMap<String, String>,
-    /// Where old directories go.
-    pub trash: &'a Path,
+    pub environment: &'a Arc<BTreeMap<String, String>>,
+    /// Where its files and processes are.
+    pub view: &'a Arc<View>,
+}
+
+impl Surroundings<'_> {
+    fn tools(&self) -> Tools<'_> {
+        Tools {
+            view: self.view,
+            fence: self.fence,
+        }
+    }
+
+    fn start(&self, process: &Process, tools: Option<&str>, mark: &str) -> Result<Pid, NotStarted> {
+        let (process, mark) = (self.with_tools(process.clone(), tools), mark.to_owned());
+        let environment = Arc::clone(self.environment);
+        self.view
+            .run(move || process::start(&process, &environment, &mark))
+    }
+
+    fn start_with(
+        &self,
+        process: Process,
+        tools: Option<&str>,
+        mark: &str,
+        streams: [Stdio; 3],
+    ) -> Result<Pid, NotStarted> {
+        let (process, mark) = (self.with_tools(process, tools), mark.to_owned());
+        let environment = Arc::clone(self.environment);
+        self.view
+            .run(move || process::start_with(&process, &environment, &mark, streams))
+    }
+
+    /// A process that finds the programs of the directory `tools` before others of their names.
+    fn with_tools(&self, mut process: Process, tools: Option<&str>) -> Process {
+        if let Some(tools) = tools {
+            let own = process.environment.get("PATH");
+            let path = own.or_else(|| self.environment.get("PATH"));
+            let path = path.map_or_else(|| tools.to_owned(), |path| format!("{tools}:{path}"));
+            process.environment.insert("PATH".to_owned(), path);
+        }
+        process
+    }
 }
 
 /// A running attempt.
 #[derive(Debug)]
 pub struct Attempt {
-    plan: LaunchPlan,
+    plan: Arc<LaunchPlan>,
     mark: String,
     journal: Journal,
     deadline: Duration,
     stage: Stage,
+    volumes: Volumes,
     /// Takes commands from the attempt's other nodes until its end is near.
     remote: Option<Listener>,
 }
 
 #[derive(Debug)]
 enum Stage {
+    Mounting,
     Preparing(Pid),
     Waiting {
         look_at: Duration,
@@ -60,6 +106,8 @@ enum Stage {
     /// What decides has ended with 0; other processes go on until the attempt is stopped.
     Decided,
     Ending(Ending),
+    /// Nothing of it runs any more; its volumes are taken away.
+    Unmounting(Verdict),
 }
 
 #[derive(Debug)]
@@ -77,30 +125,40 @@ struct Ending {
     pause: Duration,
 }
 
+impl Ending {
+    /// Kills what is left when the grace is over, and says when to look again.
+    fn wait_for(&mut self, left: usize, now: Duration, journal: &Journal, kill: impl FnOnce()) {
+        if now >= self.kill_at {
+            journal.say(format_args!("{left} processes are left and are killed"));
+            kill();
+        }
+        let next = now + self.pause;
+        self.look_at = if now < self.kill_at {
+            next.min(self.kill_at)
+        } else {
+            next
+        };
+        self.pause = (self.pause * 2).min(ENDING_PAUSES.1);
+    }
+}
+
 impl Attempt {
-    /// Makes its directories and starts its preparation or its processes. Times are since boot.
+    /// Begins with its directory and its volumes. Times are since boot.
     pub fn begin(plan: LaunchPlan, mark: String, now: Duration, around: &Surroundings) -> Attempt {
-        let journal = Journal::new(Some(&plan.execution_log));
         let allowed = Duration::from_secs(u64::try_from(plan.max_seconds).unwrap_or(0));
         let mut attempt = Attempt {
             mark,
-            journal,
+            journal: Journal::new(Some(&plan.execution_log), around.view),
             deadline: now.saturating_add(allowed),
-            stage: Stage::Running(Vec::new()),
+            stage: Stage::Mounting,
+            volumes: Volumes::new(plan.mounts.clone()),
             remote: None,
-            plan,
+            plan: Arc::new(plan),
         };
-        match attempt.make_room(around) {
-            Ok(()) => attempt.start_first(now, around),
-            Err(error) => {
-                attempt
-                    .journal
-                    .say(format_args!("{}: {}", error.code, error.message));
-                attempt.end(Verdict::NotStarted(error, Some(-1)), now, around);
-            }
+        match attempt.clear_room(around) {
+            Ok(()) => attempt.mount(now, around),
+            Err(error) => attempt.refuse(error, now, around),
         }
-        // What the job before left is deleted while this one runs already.
-        place::empty_trash(around.trash);
         attempt
     }
 
@@ -114,12 +172,22 @@ impl Attempt {
         PathBuf::from(&self.plan.job_directory)
     }
 
+    /// Its volumes, when the node leaves.
+    pub fn into_volumes(self) -> Volumes {
+        self.volumes
+    }
+
     /// Whether what decides has ended with 0, while the rest goes on.
     pub fn is_decided(&self) -> bool {
         matches!(self.stage, Stage::Decided)
     }
 
-    /// What to wait for beside signals: commands from other nodes, once this one has started its own processes.
+    /// Directory of the programs that come first in the PATH of its processes.
+    fn tools(&self) -> Option<&str> {
+        self.plan.remote.as_ref()?.tools.as_deref()
+    }
+
+    /// What to wait for beside signals: commands from other nodes, once this one has its directories.
     pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let remote = self.remote.as_ref().filter(|_| self.takes_commands());
         remote.into_iter().flat_map(Listener::descriptors)
@@ -128,6 +196,11 @@ impl Attempt {
     /// When to call [`Attempt::step`] again, if nothing happens before.
     pub fn wake_at(&self) -> Duration {
         match &self.stage {
+            Stage::Mounting => self
+                .volumes
+                .wake_at()
+                .map_or(self.deadline, |at| at.min(self.deadline)),
+            Stage::Unmounting(_) => self.volumes.wake_at().unwrap_or(self.deadline),
             Stage::Preparing(_) | Stage::Running(_) | Stage::Decided => self.deadline,
             Stage::Waiting { look_at, .. } => self.deadline.min(*look_at),
             Stage::Ending(ending) => ending.look_at,
@@ -143,13 +216,14 @@ impl Attempt {
         now: Duration,
         around: &Surroundings,
     ) -> Option<Verdict> {
+        self.volumes.hear(ended);
         for &(pid, code) in ended {
             self.note(pid, code, now, around);
             if let Some(remote) = &mut self.remote {
                 remote.ended(pid, code);
             }
         }
-        if !matches!(self.stage, Stage::Ending(_)) {
+        if !matches!(self.stage, Stage::Ending(_) | Stage::Unmounting(_)) {
             // What has decided stays so, whatever ends the rest.
             let decided = self.is_decided().then_some(Verdict::Exited(0));
             if stop {
@@ -159,6 +233,9 @@ impl Attempt {
                 self.journal.say("the longest time allowed is over");
                 self.end(decided.unwrap_or(Verdict::TimedOut), now, around);
             }
+        }
+        if matches!(self.stage, Stage::Mounting) {
+            self.mount(now, around);
         }
         if let Stage::Waiting { look_at, pause } = self.stage
             && now >= look_at
@@ -172,7 +249,10 @@ impl Attempt {
     }
 
     fn takes_commands(&self) -> bool {
-        matches!(self.stage, Stage::Running(_) | Stage::Decided)
+        match self.stage {
+            Stage::Preparing(_) | Stage::Waiting { .. } | Stage::Running(_) | Stage::Decided => true,
+            Stage::Mounting | Stage::Ending(_) | Stage::Unmounting(_) => false,
+        }
     }
 
     /// Starts what other nodes want started here.
@@ -188,21 +268,46 @@ impl Attempt {
         }
     }
 
+    /// Takes the directory of the attempt before away and makes this one's. What was there is deleted while this one
+    /// runs already.
+    fn clear_room(&self, around: &Surroundings) -> Result<(), BatchAiError> {
+        let (plan, trash) = (Arc::clone(&self.plan), around.view.trash());
+        around.view.run(move || {
+            let _ = place::discard(Path::new(&plan.job_directory), &trash);
+            place::empty_trash(&trash);
+            place::make_all(std::slice::from_ref(&plan.job_directory))
+        })
+    }
+
+    /// Goes on mounting; then come the other directories and the files, then the first process.
+    fn mount(&mut self, now: Duration, around: &Surroundings) {
+        let mounted = match self.volumes.mount(now, around.tools()) {
+            Poll::Pending => return,
+            Poll::Ready(mounted) => mounted,
+        };
+        match mounted.and_then(|()| self.make_room(around)) {
+            Ok(()) => self.start_first(now, around),
+            Err(error) => self.refuse(error, now, around),
+        }
+    }
+
     fn make_room(&mut self, around: &Surroundings) -> Result<(), BatchAiError> {
-        let plan = &self.plan;
-        let _ = place::discard(Path::new(&plan.job_directory), around.trash);
-        place::make_all(std::slice::from_ref(&plan.job_directory))?;
-        place::mount_all(&plan.mounts)?;
-        place::share(&plan.shared_directory)?;
-        place::make_all(&plan.directories)?;
-        place::write_all(&plan.files)?;
-        self.remote = plan.remote.as_ref().map(open_remote).transpose()?;
+        let shared = &self.plan.shared_directory;
+        place::make_all(std::slice::from_ref(&shared.source))?;
+        let shown = around.view.show(&shared.source, &shared.path);
+        shown.map_err(|error| place::mount_failure(&shared.path, &error.to_string()))?;
+        let plan = Arc::clone(&self.plan);
+        around.view.run(move || {
+            place::make_all(&plan.directories)?;
+            place::write_all(&plan.files)
+        })?;
+        self.remote = self.plan.remote.as_ref().map(open_remote).transpose()?;
         self.journal.say(format_args!(
             "attempt {} begins, node {} of {}; {} volumes mounted",
-            plan.placement,
-            plan.node_index + 1,
-            plan.node_count,
-            plan.mounts.len()
+            self.plan.placement,
+            self.plan.node_index + 1,
+            self.plan.node_count,
+            self.volumes.up()
         ));
         Ok(())
     }
@@ -211,7 +316,7 @@ impl Attempt {
         let Some(preparation) = self.plan.preparation.clone() else {
             return self.launch(now, around);
         };
-        match process::start(&preparation, around.environment, &self.mark) {
+        match around.start(&preparation, self.tools(), &self.mark) {
             Ok(pid) => {
                 self.say_started(&preparation.name, pid);
                 self.stage = Stage::Preparing(pid);
@@ -224,7 +329,7 @@ impl Attempt {
         let mut live = Vec::new();
         let mut failed = None;
         for wanted in &self.plan.processes {
-            match process::start(wanted, around.environment, &self.mark) {
+            match around.start(wanted, self.tools(), &self.mark) {
                 Ok(pid) => {
                     self.say_started(&wanted.name, pid);
                     live.push(Live {
@@ -277,7 +382,12 @@ impl Attempt {
                     self.end(Verdict::Exited(0), now, around);
                 }
             }
-            Stage::Preparing(_) | Stage::Waiting { .. } | Stage::Decided | Stage::Ending(_) => {}
+            Stage::Mounting
+            | Stage::Preparing(_)
+            | Stage::Waiting { .. }
+            | Stage::Decided
+            | Stage::Ending(_)
+            | Stage::Unmounting(_) => {}
         }
     }
 
@@ -286,10 +396,13 @@ impl Attempt {
         if self.plan.node_count <= 1 {
             return self.launch(now, around);
         }
-        let told = fs::create_dir_all(self.barrier())
-            .and_then(|()| place::open_to_append(&self.barrier_file(self.plan.node_index)));
+        let (barrier, index) = (self.barrier(), self.plan.node_index);
+        let told = around.view.run(move || {
+            fs::create_dir_all(&barrier)?;
+            place::open_to_append(&barrier_file(&barrier, index)).map(drop)
+        });
         match told {
-            Ok(_) => {
+            Ok(()) => {
                 self.journal.say("waits until all nodes are prepared");
                 self.look_at_barrier(now, BARRIER_PAUSES.0, around);
             }
@@ -303,7 +416,9 @@ impl Attempt {
     }
 
     fn look_at_barrier(&mut self, now: Duration, pause: Duration, around: &Surroundings) {
-        if (0..self.plan.node_count).all(|index| self.barrier_file(index).exists()) {
+        let (barrier, count) = (self.barrier(), self.plan.node_count);
+        let all = move || (0..count).all(|index| barrier_file(&barrier, index).exists());
+        if around.view.run(all) {
             self.journal.say("all nodes are prepared");
             return self.launch(now, around);
         }
@@ -314,11 +429,14 @@ impl Attempt {
     }
 
     fn barrier(&self) -> PathBuf {
-        Path::new(&self.plan.shared_directory.source).join(BARRIER)
+        Path::new(&self.plan.shared_directory.path).join(BARRIER)
     }
 
-    fn barrier_file(&self, index: u32) -> PathBuf {
-        self.barrier().join(format!("prepared-{index}"))
+    /// It cannot run here.
+    fn refuse(&mut self, error: BatchAiError, now: Duration, around: &Surroundings) {
+        self.journal
+            .say(format_args!("{}: {}", error.code, error.message));
+        self.end(Verdict::NotStarted(error, Some(-1)), now, around);
     }
 
     fn end_not_started(&mut self, why: NotStarted, now: Duration, around: &Surroundings) {
@@ -329,6 +447,7 @@ impl Attempt {
     /// The verdict is known; what still runs is asked to end.
     fn end(&mut self, verdict: Verdict, now: Duration, around: &Surroundings) {
         self.remote = None;
+        self.volumes.give_up(now);
         around.fence.signal(&self.mark, Signal::TERM);
         self.stage = Stage::Ending(Ending {
             verdict,
@@ -339,35 +458,27 @@ impl Attempt {
     }
 
     fn conclude(&mut self, now: Duration, around: &Surroundings) -> Option<Verdict> {
-        let Stage::Ending(ending) = &mut self.stage else {
-            return None;
-        };
-        let left = around.fence.members(&self.mark);
-        if left.is_empty() {
+        if let Stage::Ending(ending) = &mut self.stage {
+            let left = around.fence.members(&self.mark);
+            if !left.is_empty() {
+                ending.wait_for(left.len(), now, &self.journal, || around.fence.kill(&self.mark));
+                return None;
+            }
             let verdict = ending.verdict.clone();
             self.journal.say(format_args!("over: {}", in_words(&verdict)));
-            self.unmount();
-            return Some(verdict);
+            self.stage = Stage::Unmounting(verdict);
         }
-        if now >= ending.kill_at {
-            self.journal
-                .say(format_args!("{} processes are left and are killed", left.len()));
-            around.fence.kill(&self.mark);
-        }
-        let next = now + ending.pause;
-        ending.look_at = if now < ending.kill_at {
-            next.min(ending.kill_at)
-        } else {
-            next
+        // A later job on this node no longer sees this one's volumes (behaviour.md section 5).
+        let Stage::Unmounting(verdict) = &self.stage else {
+            return None;
         };
-        ending.pause = (ending.pause * 2).min(ENDING_PAUSES.1);
-        None
-    }
-
-    /// A later job on this node no longer sees this one's volumes (behaviour.md section 5).
-    fn unmount(&self) {
-        let mounts: &[Mount] = &self.plan.mounts;
-        place::unmount_all(mounts);
+        let verdict = verdict.clone();
+        if self.volumes.unmount(now, around.tools()).is_pending() {
+            return None;
+        }
+        let shared = &self.plan.shared_directory;
+        around.view.hide(&shared.source, &shared.path);
+        Some(verdict)
     }
 
     fn say_started(&self, name: &str, pid: Pid) {
@@ -376,8 +487,17 @@ impl Attempt {
     }
 }
 
+fn barrier_file(barrier: &Path, index: u32) -> PathBuf {
+    barrier.join(format!("prepared-{index}"))
+}
+
 fn open_remote(remote: &Remote) -> Result<Listener, BatchAiError> {
-    Listener::open(Path::new(&remote.socket)).map_err(|error| {
+    let opened = Listener::open(Path::new(&remote.socket)).and_then(|mut listener| {
+        let mut others = remote.other_sockets.iter();
+        others.try_for_each(|other| listener.link(Path::new(other)))?;
+        Ok(listener)
+    });
+    opened.map_err(|error| {
         let message = "The socket of the node in the shared job directory cannot be made. Check its volume.";
         let mut failure = BatchAiError::new(place::ENVIRONMENT_FAILED, message);
         failure.details.push(("Info".to_owned(), error.to_string()));
@@ -405,14 +525,10 @@ fn start_command(
     let Ok(streams) = <[OwnedFd; 3]>::try_from(request.streams) else {
         return Begun::Refused(process::refused(&wanted, "it has not three streams"));
     };
-    let streams = streams.map(Stdio::from);
-    match process::start_with(&wanted, around.environment, mark, streams) {
+    let name = wanted.name.clone();
+    match around.start_with(wanted, remote.tools.as_deref(), mark, streams.map(Stdio::from)) {
         Ok(pid) => {
-            journal.say(format_args!(
-                "{} started, process {}",
-                wanted.name,
-                pid.as_raw_pid()
-            ));
+            journal.say(format_args!("{name} started, process {}", pid.as_raw_pid()));
             Begun::Runs(pid)
         }
         Err(why) => {

@@ -58,15 +58,15 @@ impl Cgroup {
 
     /// Kills all processes of the attempt at once, those too that are just being born.
     pub fn kill(&self) -> io::Result<()> {
-        self.outside(|| fs::write(self.job().join("cgroup.kill"), "1"))?
+        self.outside(|| fs::write(self.job().join("cgroup.kill"), "1"))
     }
 
-    /// Does something outside of the attempt: what is started there does not belong to it.
-    pub fn outside<T>(&self, what: impl FnOnce() -> T) -> io::Result<T> {
+    /// Does something while this process stands beside the attempt: what it starts then does not belong to that.
+    pub fn outside<T>(&self, what: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         enter(&self.home)?;
         let done = what();
         enter(&self.job())?;
-        Ok(done)
+        done
     }
 }
 

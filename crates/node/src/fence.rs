@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, getpid, kill_process, waitid};
@@ -13,16 +14,24 @@ use crate::machine::{processes, stat};
 /// Variable by which a process is known as one of ours: `{node's folder}:{attempt, "setup" or "login-N"}`.
 pub const MARK: &str = "TRAINYARD_PLACEMENT";
 
+/// How the last part of a login's mark begins.
+pub const LOGIN: &str = "login-";
+
 /// Keeps the processes of an attempt together.
 #[derive(Debug)]
 pub enum Fence {
     /// By cgroup.
-    Cgroup(Cgroup),
-    /// By descent from this process, which adopts orphans (child subreaper), and by the mark. What the setup task
-    /// left running and what people run who are logged in is marked as such and stays outside, with what they started.
+    Cgroup {
+        /// The node's.
+        cgroup: Cgroup,
+        /// The mark of the setup task, and of what the node runs for itself.
+        setup: String,
+    },
+    /// By descent from this process, which adopts orphans (child subreaper), and by the mark. What the setup task left
+    /// running and what people run who are logged in is marked as such and stays outside, with what they started.
     Descent {
-        /// How the marks of those begin that stay outside.
-        outside: [String; 2],
+        /// The mark of the setup task, and of what the node runs for itself.
+        setup: String,
     },
 }
 
@@ -30,16 +39,17 @@ impl Fence {
     /// Processes of the attempt that `mark` names.
     pub fn members(&self, mark: &str) -> Vec<Pid> {
         match self {
-            Fence::Cgroup(cgroup) => cgroup.members(),
-            Fence::Descent { outside } => descendants(mark, outside),
+            Fence::Cgroup { cgroup, .. } => cgroup.members(),
+            Fence::Descent { setup } => descendants(mark, setup),
         }
     }
 
-    /// Starts something that does not belong to the attempt.
-    pub fn outside<T>(&self, start: impl FnOnce() -> T) -> std::io::Result<T> {
+    /// Does something, such as starting a program of the node's own, so that what it starts belongs to no attempt. It
+    /// is given the mark for such programs.
+    pub fn outside<T>(&self, what: impl FnOnce(&str) -> io::Result<T>) -> io::Result<T> {
         match self {
-            Fence::Cgroup(cgroup) => cgroup.outside(start),
-            Fence::Descent { .. } => Ok(start()),
+            Fence::Cgroup { cgroup, setup } => cgroup.outside(|| what(setup)),
+            Fence::Descent { setup } => what(setup),
         }
     }
 
@@ -50,7 +60,7 @@ impl Fence {
 
     /// Kills them all. What is left can only be seen by looking again.
     pub fn kill(&self, mark: &str) {
-        if let Fence::Cgroup(cgroup) = self {
+        if let Fence::Cgroup { cgroup, .. } = self {
             match cgroup.kill() {
                 Ok(()) => return,
                 Err(error) => crate::say(format_args!("cgroup.kill failed, killing one by one: {error}")),
@@ -67,26 +77,32 @@ pub fn signal_all(pids: &[Pid], signal: Signal) {
     }
 }
 
-fn descendants(mark: &str, outside: &[String]) -> Vec<Pid> {
+fn descendants(mark: &str, setup: &str) -> Vec<Pid> {
     let Some(parents) = parents() else {
         return Vec::new();
     };
     let me = getpid().as_raw_pid();
-    let stays_outside = |found: &str| outside.iter().any(|start| found.starts_with(start));
     let above = |pid| ancestors(&parents, pid);
     let descends = |pid| above(pid).any(|at| at == me);
     let is_started_outside =
-        |pid| above(pid).any(|at| at != me && mark_of(at).is_some_and(|found| stays_outside(&found)));
+        |pid| above(pid).any(|at| at != me && mark_of(at).is_some_and(|found| stays_outside(&found, setup)));
     parents
         .keys()
         .filter(|&&pid| pid != me)
         .filter(|&&pid| match mark_of(pid) {
             Some(found) if found == mark => true,
-            Some(found) if stays_outside(&found) => false,
+            Some(found) if stays_outside(&found, setup) => false,
             Some(_) | None => descends(pid) && !is_started_outside(pid),
         })
         .filter_map(|&pid| Pid::from_raw(pid))
         .collect()
+}
+
+/// Whether a mark is that of the setup task or of a login, rather than of an attempt. `setup` is that of the former.
+fn stays_outside(found: &str, setup: &str) -> bool {
+    let own = setup.strip_suffix("setup");
+    let what = own.and_then(|own| found.strip_prefix(own));
+    found == setup || what.is_some_and(|what| what.starts_with(LOGIN))
 }
 
 /// Processes with this mark, and those that they started.
@@ -132,7 +148,7 @@ pub fn mark_of(pid: i32) -> Option<String> {
         .map(|value| String::from_utf8_lossy(value).into_owned())
 }
 
-/// The mark of what a node runs; `what` is the attempt, `setup` or `login-N`.
+/// The mark of what a node runs; `what` is the attempt, `setup` or one of a login.
 pub fn mark(folder: &Path, what: &str) -> String {
     format!("{}:{what}", folder.display())
 }

@@ -28,6 +28,8 @@ use trainyard_domain::ids::{PlacementId, Uid};
 use trainyard_domain::launch::{LaunchPlan, NodePlan};
 use trainyard_domain::state::{BatchAiError, Verdict};
 
+use crate::isolation::Isolation;
+
 /// The format that is written now.
 pub const FORMAT: u32 = 1;
 
@@ -42,6 +44,9 @@ pub struct NodeFile {
     /// Whether a cgroup v2 tree may be used to keep processes together.
     #[serde(default = "yes")]
     pub cgroups: bool,
+    /// How it is kept apart; not at all on the plain level.
+    #[serde(default)]
+    pub isolation: Option<Isolation>,
 }
 
 fn yes() -> bool {
@@ -62,7 +67,7 @@ pub struct WantedFile {
 pub struct StatusFile {
     /// The node.
     pub node: Uid,
-    /// Its process.
+    /// Its process, as the machine counts it.
     pub pid: i32,
     /// When that was started, in clock ticks since boot: a pid alone is no identity.
     pub start_time: u64,
@@ -247,19 +252,19 @@ impl Folder {
         self.wanted().join(format!("{placement}.stop"))
     }
 
-    /// Where directories of former jobs go to be deleted.
-    pub fn trash(&self) -> PathBuf {
-        self.root.join("trash")
+    /// Directory in which mounts and job directories are.
+    pub fn view(&self) -> PathBuf {
+        self.root.join("root")
     }
 
     /// Directory in which mounts of the cluster appear.
     pub fn mounts(&self) -> PathBuf {
-        self.root.join("root/mounts")
+        self.view().join("mounts")
     }
 
     /// Directory of all job directories.
     pub fn jobs(&self) -> PathBuf {
-        self.root.join("root/jobs")
+        self.view().join("jobs")
     }
 }
 

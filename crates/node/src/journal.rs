@@ -5,27 +5,38 @@ use std::fmt::Display;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::place::open_to_append;
+use crate::view::View;
 
 /// Writes an execution log.
 #[derive(Debug, Clone)]
-pub struct Journal(Option<PathBuf>);
+pub struct Journal {
+    path: Option<PathBuf>,
+    view: Arc<View>,
+}
 
 impl Journal {
-    /// A log at `path`, or none.
-    pub fn new(path: Option<&str>) -> Journal {
-        Journal(path.map(PathBuf::from))
+    /// A log at `path` in what jobs see, or none.
+    pub fn new(path: Option<&str>, view: &Arc<View>) -> Journal {
+        Journal {
+            path: path.map(PathBuf::from),
+            view: Arc::clone(view),
+        }
     }
 
     /// Adds a line. That it cannot be written (a full disk, a volume that is gone) is no reason to stop.
     pub fn say(&self, what: impl Display) {
-        let Some(path) = &self.0 else { return };
-        if let Err(error) = append(path, &format!("{} {what}\n", now())) {
-            crate::say(format_args!("cannot write {}: {error}", path.display()));
-        }
+        let Some(path) = self.path.clone() else { return };
+        let line = format!("{} {what}\n", now());
+        self.view.run(move || {
+            if let Err(error) = append(&path, &line) {
+                crate::say(format_args!("cannot write {}: {error}", path.display()));
+            }
+        });
     }
 }
 

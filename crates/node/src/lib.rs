@@ -6,6 +6,7 @@
 //! dies it is gone, and whoever started it ends what it left ([`sweep`]).
 
 pub mod files;
+pub mod isolation;
 pub mod look;
 pub mod machine;
 
@@ -13,6 +14,7 @@ mod attempt;
 mod cgroup;
 mod descriptors;
 mod environment;
+mod errand;
 mod fence;
 mod journal;
 pub mod login;
@@ -22,6 +24,8 @@ mod process;
 pub mod remote;
 mod signals;
 mod sweep;
+mod view;
+mod volumes;
 mod wanted;
 
 pub use cgroup::shared_directories;

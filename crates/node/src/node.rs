@@ -5,6 +5,8 @@ use std::fs;
 use std::io::{self, Read};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -17,12 +19,15 @@ use crate::attempt::{Attempt, Surroundings};
 use crate::cgroup::{self, Cgroup};
 use crate::fence::{Fence, mark};
 use crate::files::{self, FileError, Folder, NodeFile, Phase, PlacementStatus, StatusFile, WantedFile};
+use crate::isolation::{Entered, enter, in_words};
 use crate::journal::Journal;
 use crate::login::{self, Sessions};
 use crate::look::{OpenFolder, drain};
-use crate::machine::{boot_id, since_boot, stat};
+use crate::machine::{Identity, boot_id, own_stat, since_boot};
 use crate::signals::Signals;
 use crate::sweep::sweep;
+use crate::view::View;
+use crate::volumes::{Tools, Volumes};
 use crate::wanted::{Wish, scan};
 use crate::{descriptors, environment, place, process};
 
@@ -53,6 +58,9 @@ pub enum NodeError {
     /// A node ran here before.
     #[error("a node has been started in {0} before; a node is never started again, make a new one")]
     StartedBefore(PathBuf),
+    /// The process that is the node inside its namespaces has ended badly.
+    #[error("the node has ended with {0}")]
+    Inner(String),
     /// The system refused something that a node needs.
     #[error("the node in {folder} cannot {what}")]
     System {
@@ -87,19 +95,67 @@ pub fn run(folder: &Path) -> Result<(), NodeError> {
     // Fails only for the leader of a process group, which a shell's job is: then it has one of its own.
     let _ = setsid();
     umask(Mode::from_raw_mode(0o022));
+    let identity = match &file.isolation {
+        None => own_stat().map_err(system("find itself in /proc"))?,
+        Some(isolation) => match enter(isolation, &folder, &file.plan).map_err(system("be isolated"))? {
+            Entered::Inner(identity) => identity,
+            Entered::Outer(status) if status.success() => return Ok(()),
+            Entered::Outer(status) => return Err(NodeError::Inner(in_words(status))),
+        },
+    };
     set_child_subreaper(Some(getpid())).map_err(|e| system("adopt orphans")(e.into()))?;
     let signals = Signals::listen().map_err(system("listen for signals"))?;
     let own = OpenFolder::open(folder.root()).map_err(system("open its folder"))?;
     let socket = own.bind().map_err(system("make its socket"))?;
     let engine = folder.root().parent().and_then(|all| OpenFolder::open(all).ok());
-    Node::new(folder, file, signals, socket, engine).live();
+    let view = match &file.isolation {
+        None => View::plain(folder.view()),
+        Some(isolation) => {
+            View::isolated(isolation, folder.root()).map_err(system("make what its jobs see"))?
+        }
+    };
+    Node::new(folder, file, identity, view, signals, socket, engine).live();
     Ok(())
+}
+
+/// How far the setup is.
+#[derive(Debug)]
+enum Setup {
+    /// The cluster's volumes are being mounted.
+    Mounting(Volumes, Journal),
+    /// The setup task runs.
+    Running(Volumes, Journal, Pid),
+    /// It is over, well or not.
+    Over(Volumes),
+}
+
+impl Setup {
+    fn wake_at(&self) -> Option<Duration> {
+        match self {
+            Setup::Mounting(volumes, _) | Setup::Running(volumes, ..) | Setup::Over(volumes) => {
+                volumes.wake_at()
+            }
+        }
+    }
+
+    fn into_volumes(self) -> Volumes {
+        match self {
+            Setup::Mounting(volumes, _) | Setup::Running(volumes, ..) | Setup::Over(volumes) => volumes,
+        }
+    }
+}
+
+impl Default for Setup {
+    fn default() -> Setup {
+        Setup::Over(Volumes::default())
+    }
 }
 
 struct Node {
     folder: Folder,
     file: NodeFile,
-    environment: BTreeMap<String, String>,
+    environment: Arc<BTreeMap<String, String>>,
+    view: Arc<View>,
     signals: Signals,
     socket: UnixDatagram,
     engine: Option<OpenFolder>,
@@ -109,7 +165,7 @@ struct Node {
     /// When the status is to be written; `None` when the file says what is so.
     write_at: Option<Duration>,
     tell_at: Option<Duration>,
-    setup: Option<(Pid, Journal)>,
+    setup: Setup,
     attempt: Option<Attempt>,
     /// What people who are logged in run here.
     sessions: Option<Sessions>,
@@ -122,32 +178,42 @@ impl Node {
     fn new(
         folder: Folder,
         file: NodeFile,
+        identity: Identity,
+        view: View,
         signals: Signals,
         socket: UnixDatagram,
         engine: Option<OpenFolder>,
     ) -> Node {
         let mut environment = environment::defaults();
         environment.extend(file.environment.clone());
+        let account = file
+            .isolation
+            .as_ref()
+            .and_then(|isolation| isolation.account.as_ref());
+        environment.extend(account.map(environment::of).into_iter().flatten());
         let cgroup = file.cgroups.then(|| Cgroup::enter(folder.root())).flatten();
-        let me = getpid();
+        let view = Arc::new(view);
+        let journal = Journal::new(file.plan.execution_log.as_deref(), &view);
+        let setup = Setup::Mounting(Volumes::new(file.plan.mounts.clone()), journal);
         let status = StatusFile {
             node: file.plan.uid,
-            pid: me.as_raw_pid(),
-            start_time: stat(me).map_or(0, |stat| stat.start_time),
+            pid: identity.pid,
+            start_time: identity.start_time,
             boot_id: boot_id(),
             cgroup: cgroup.as_ref().map(|c| c.home().to_owned()),
             phase: Phase::Preparing,
             placements: Vec::new(),
         };
         let fence = Fence::Descent {
-            outside: [mark(folder.root(), "setup"), Sessions::marks(folder.root())],
+            setup: mark(folder.root(), "setup"),
         };
         let sessions = Sessions::open(&folder)
             .inspect_err(|error| crate::say(format_args!("nobody can log in here: {error}")));
         Node {
             folder,
             file,
-            environment,
+            environment: Arc::new(environment),
+            view,
             signals,
             socket,
             engine,
@@ -156,7 +222,7 @@ impl Node {
             status,
             write_at: Some(Duration::ZERO),
             tell_at: None,
-            setup: None,
+            setup,
             attempt: None,
             sessions: sessions.ok(),
             last_directory: None,
@@ -167,12 +233,12 @@ impl Node {
 
     fn live(mut self) {
         self.publish(since_boot());
-        self.begin_setup();
+        self.step_setup(&[], since_boot());
         while !self.must_leave() {
             let now = since_boot();
             let ended = process::reap();
             self.wishes = scan(&self.folder);
-            self.step_setup(&ended);
+            self.step_setup(&ended, now);
             self.step_attempt(&ended, now);
             self.step_sessions(&ended, now);
             self.answer_wishes(now);
@@ -183,53 +249,73 @@ impl Node {
     }
 
     fn must_leave(&self) -> bool {
-        self.signals.terminate() || self.folder.leave().exists() || !self.folder.node().exists()
+        // Jobs of an isolated node can send it signals, and nobody else has to.
+        let told = self.file.isolation.is_none() && self.signals.terminate();
+        told || self.folder.leave().exists() || !self.folder.node().exists()
     }
 
     // --- setup
 
-    fn begin_setup(&mut self) {
-        let plan = &self.file.plan;
-        let placed = place::mount_all(&plan.mounts).and_then(|()| place::make_all(&plan.directories));
-        let journal = Journal::new(plan.execution_log.as_deref());
-        if let Err(error) = placed {
-            journal.say(&error.message);
-            return self.set_phase(Phase::SetupFailed(vec![error]));
-        }
-        journal.say(format_args!("{} volumes mounted", plan.mounts.len()));
-        let Some(setup) = &plan.setup else {
-            return self.become_ready();
+    fn step_setup(&mut self, ended: &[(Pid, i32)], now: Duration) {
+        let tools = Tools {
+            view: &self.view,
+            fence: &self.fence,
         };
-        let mark = mark(self.folder.root(), "setup");
-        match process::start(setup, &self.environment, &mark) {
-            Ok(pid) => {
-                journal.say(format_args!(
-                    "{} started, process {}",
-                    setup.name,
-                    pid.as_raw_pid()
-                ));
-                self.setup = Some((pid, journal));
+        match &mut self.setup {
+            Setup::Mounting(volumes, _) => {
+                volumes.hear(ended);
+                if let Poll::Ready(mounted) = volumes.mount(now, tools) {
+                    self.begin_setup_task(mounted);
+                }
             }
-            Err(why) => {
-                journal.say(&why.error.message);
-                let failure = self.setup_failure(why.exit_code);
-                self.set_phase(Phase::SetupFailed(vec![failure]));
+            Setup::Running(volumes, journal, pid) => {
+                volumes.hear(ended);
+                let Some((_, code)) = ended.iter().find(|(ended, _)| ended == pid) else {
+                    return;
+                };
+                journal.say(format_args!("setup task ended with exit code {code}"));
+                self.setup = Setup::Over(std::mem::take(volumes));
+                if *code == 0 {
+                    self.become_ready();
+                } else {
+                    let failure = self.setup_failure(*code);
+                    self.set_phase(Phase::SetupFailed(vec![failure]));
+                }
             }
+            Setup::Over(volumes) => volumes.hear(ended),
         }
     }
 
-    fn step_setup(&mut self, ended: &[(Pid, i32)]) {
-        let Some((pid, journal)) = &self.setup else { return };
-        let Some((_, code)) = ended.iter().find(|(ended, _)| ended == pid) else {
+    fn begin_setup_task(&mut self, mounted: Result<(), BatchAiError>) {
+        let Setup::Mounting(volumes, journal) = std::mem::take(&mut self.setup) else {
             return;
         };
-        journal.say(format_args!("setup task ended with exit code {code}"));
-        self.setup = None;
-        if *code == 0 {
-            self.become_ready();
-        } else {
-            let failure = self.setup_failure(*code);
-            self.set_phase(Phase::SetupFailed(vec![failure]));
+        let plan = &self.file.plan;
+        let directories = plan.directories.clone();
+        let made = mounted.and_then(|()| self.view.run(move || place::make_all(&directories)));
+        if let Err(error) = made {
+            journal.say(&error.message);
+            self.setup = Setup::Over(volumes);
+            return self.set_phase(Phase::SetupFailed(vec![error]));
+        }
+        journal.say(format_args!("{} volumes mounted", volumes.up()));
+        let Some(setup) = plan.setup.clone() else {
+            self.setup = Setup::Over(volumes);
+            return self.become_ready();
+        };
+        let name = setup.name.clone();
+        let (environment, mark) = (Arc::clone(&self.environment), mark(self.folder.root(), "setup"));
+        match self.view.run(move || process::start(&setup, &environment, &mark)) {
+            Ok(pid) => {
+                journal.say(format_args!("{name} started, process {}", pid.as_raw_pid()));
+                self.setup = Setup::Running(volumes, journal, pid);
+            }
+            Err(why) => {
+                journal.say(&why.error.message);
+                self.setup = Setup::Over(volumes);
+                let failure = self.setup_failure(why.exit_code);
+                self.set_phase(Phase::SetupFailed(vec![failure]));
+            }
         }
     }
 
@@ -248,8 +334,9 @@ impl Node {
 
     fn become_ready(&mut self) {
         if let Some(cgroup) = self.cgroup.clone() {
+            let setup = mark(self.folder.root(), "setup");
             match cgroup.begin_jobs() {
-                Ok(()) => self.fence = Fence::Cgroup(cgroup),
+                Ok(()) => self.fence = Fence::Cgroup { cgroup, setup },
                 Err(error) => crate::say(format_args!("jobs run without a cgroup of their own: {error}")),
             }
         }
@@ -266,6 +353,7 @@ impl Node {
             let around = login::Surroundings {
                 fence: &self.fence,
                 environment: &self.environment,
+                view: &self.view,
             };
             sessions.step(ended, now, &around);
         }
@@ -277,11 +365,10 @@ impl Node {
         let Some(attempt) = &mut self.attempt else { return };
         let placement = attempt.placement();
         let stop = self.wishes.get(&placement).is_some_and(|wish| wish.stop);
-        let trash = self.folder.trash();
         let around = Surroundings {
             fence: &self.fence,
             environment: &self.environment,
-            trash: &trash,
+            view: &self.view,
         };
         let over = attempt.step(ended, stop, now, &around);
         let decided = attempt.is_decided();
@@ -331,16 +418,18 @@ impl Node {
                 return self.record_end(placement, Verdict::NotStarted(failure, None));
             }
         };
-        let trash = self.folder.trash();
-        if let Some(last) = self.last_directory.take()
-            && let Err(error) = place::discard(&last, &trash)
-        {
-            crate::say(format_args!("cannot remove {}: {error}", last.display()));
+        if let Some(last) = self.last_directory.take() {
+            let trash = self.view.trash();
+            self.view.run(move || {
+                if let Err(error) = place::discard(&last, &trash) {
+                    crate::say(format_args!("cannot remove {}: {error}", last.display()));
+                }
+            });
         }
         let around = Surroundings {
             fence: &self.fence,
             environment: &self.environment,
-            trash: &trash,
+            view: &self.view,
         };
         let mark = mark(self.folder.root(), &placement.to_string());
         self.attempt = Some(Attempt::begin(wanted.plan, mark, now, &around));
@@ -439,6 +528,7 @@ impl Node {
             self.tell_at,
             self.attempt.as_ref().map(Attempt::wake_at),
             self.sessions.as_ref().and_then(|sessions| sessions.wake_at(now)),
+            self.setup.wake_at(),
             // A second plan may have waited for the first to end.
             (self.attempt.is_none() && self.waiting()).then_some(now),
         ];
@@ -480,14 +570,21 @@ impl Node {
         // Dropped, since nobody takes their callers any more: they would wake every sleep.
         let attempt = self.attempt.take();
         self.sessions = None;
-        if let Some(placement) = attempt.map(|attempt| attempt.placement()) {
+        let placement = attempt.as_ref().map(Attempt::placement);
+        let volumes = attempt.map(Attempt::into_volumes);
+        if let Some(placement) = placement {
             let mark = mark(self.folder.root(), &placement.to_string());
             self.fence.signal(&mark, rustix::process::Signal::TERM);
-            let nothing = Fence::Descent {
-                outside: Default::default(),
+            let setup = Fence::Descent {
+                setup: crate::fence::mark(self.folder.root(), "setup"),
             };
-            let fence = std::mem::replace(&mut self.fence, nothing);
+            let fence = std::mem::replace(&mut self.fence, setup);
             self.until(|| fence.members(&mark).is_empty());
+            self.fence = fence;
+        }
+        let of_cluster = std::mem::take(&mut self.setup).into_volumes();
+        for volumes in volumes.into_iter().chain([of_cluster]) {
+            self.unmount(volumes);
         }
         let home = self.cgroup.take().map(|cgroup| cgroup.home().to_owned());
         let root = self.folder.root().to_owned();
@@ -495,6 +592,23 @@ impl Node {
             cgroup::step_out(home);
         }
         self.until(|| sweep(&root, home.as_deref()));
+    }
+
+    /// Takes volumes away, as far as that goes within the grace.
+    fn unmount(&mut self, mut volumes: Volumes) {
+        volumes.give_up(since_boot());
+        let deadline = since_boot() + LEAVE_GRACE;
+        while since_boot() < deadline {
+            let tools = Tools {
+                view: &self.view,
+                fence: &self.fence,
+            };
+            if volumes.unmount(since_boot(), tools).is_ready() {
+                return;
+            }
+            self.sleep(LEAVE_GRACE);
+            volumes.hear(&process::reap());
+        }
     }
 
     fn until(&mut self, over: impl Fn() -> bool) {

@@ -8,16 +8,18 @@ pub mod check;
 pub mod docs;
 pub mod keys;
 pub mod layers;
+pub mod ports;
 pub mod size;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use ports::Ports;
 use size::ByteSize;
 
 /// Everything that can be set. [`keys::KEYS`] says what each member means.
@@ -36,6 +38,7 @@ pub struct Config {
     pub sign_in: SignIn,
     pub autoscale: Autoscale,
     pub local: Local,
+    pub remote_login: RemoteLogin,
     pub limits: Limits,
     pub log: Log,
     pub quotas: Quotas,
@@ -87,6 +90,33 @@ pub struct Local {
     pub missing_gpus: MissingGpus,
     pub pass_environment: Vec<String>,
     pub grace_seconds: u32,
+    pub level: LevelWish,
+    /// Account of the machine as which jobs of isolated nodes run.
+    pub run_as: Option<String>,
+}
+
+/// How nodes are to be kept apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LevelWish {
+    /// Isolated where that can be had.
+    Auto,
+    /// Isolated, or the server does not start.
+    Isolated,
+    /// Not at all.
+    Plain,
+}
+
+/// `[remote_login]`: SSH to nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RemoteLogin {
+    pub enabled: bool,
+    pub listen: IpAddr,
+    /// Each node has one of them.
+    pub ports: Ports,
+    /// What people are told where `listen` is not what they can reach.
+    pub public_address: Option<String>,
 }
 
 /// `[limits]`.
@@ -191,6 +221,7 @@ impl Default for Config {
             sign_in: SignIn::default(),
             autoscale: Autoscale::default(),
             local: Local::default(),
+            remote_login: RemoteLogin::default(),
             limits: Limits::default(),
             log: Log::default(),
             quotas: Quotas::default(),
@@ -223,6 +254,20 @@ impl Default for Local {
             missing_gpus: MissingGpus::Wait,
             pass_environment: Vec::new(),
             grace_seconds: 30,
+            level: LevelWish::Auto,
+            run_as: None,
+        }
+    }
+}
+
+impl Default for RemoteLogin {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            listen: IpAddr::from([127, 0, 0, 1]),
+            // Above those of jobs, below those that systems take for outgoing connections.
+            ports: Ports(30_000..=30_999),
+            public_address: None,
         }
     }
 }

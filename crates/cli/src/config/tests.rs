@@ -320,6 +320,14 @@ fn full() -> Config {
             missing_gpus: MissingGpus::Ignore,
             pass_environment: vec!["x".into()],
             grace_seconds: 1,
+            level: LevelWish::Plain,
+            run_as: Some("x".into()),
+        },
+        remote_login: RemoteLogin {
+            enabled: true,
+            listen: IpAddr::from([127, 0, 0, 1]),
+            ports: Ports(1..=1),
+            public_address: Some("x".into()),
         },
         limits: Limits {
             body_bytes: ByteSize(1),

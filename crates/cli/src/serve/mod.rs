@@ -3,6 +3,7 @@
 mod backup;
 mod files;
 mod listen;
+mod logins;
 mod ports;
 mod scratch;
 mod settings;
@@ -19,6 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing::info;
 use trainyard_engine_local::{LocalEngine, NodeProgram, end_all};
+use trainyard_login::Doors;
 use trainyard_server::{App, Ports, Random, SignInKey, Stop};
 use trainyard_storage::{AccountName, Kind, LinkKey, ShareName};
 use trainyard_store::db::Settings as DbSettings;
@@ -85,7 +87,7 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
     let facts = first_facts(&store, &random)?;
     let engine = Arc::new(LocalEngine::open(
         &settings::engine_root(&data),
-        settings::local_engine(config, surroundings),
+        settings::local_engine(config, surroundings)?,
         NodeProgram {
             program: std::env::current_exe()?,
             arguments: vec!["node".to_owned()],
@@ -120,6 +122,8 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
     );
     app.ensure_admin_token(&files::admin_token(&data, &random)?)?;
     app.look_after_folders()?;
+    let doors = logins::open(config, &app)?;
+    app.open_logins()?;
     let listening = Listening::open(config).await?;
     let url = listening.url.clone();
     let socket = AdminSocket::open(&data)?;
@@ -128,6 +132,7 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
         app,
         store,
         engine,
+        doors,
         data,
         grace: config.local.grace_seconds,
         _lock: lock,
@@ -143,6 +148,7 @@ struct House {
     app: Arc<App>,
     store: Store,
     engine: Arc<LocalEngine>,
+    doors: Option<Arc<Doors>>,
     data: PathBuf,
     grace: u32,
     _lock: FolderLock,
@@ -194,6 +200,10 @@ impl House {
         tokio::task::spawn_blocking(move || pump.join())
             .await?
             .map_err(|_| anyhow::anyhow!("the pump panicked"))?;
+        // Nobody opens them again now.
+        if let Some(doors) = &self.doors {
+            doors.close();
+        }
         if how == Ending::NodesToo {
             self.app.requeue_all()?;
             let root = settings::engine_root(&self.data);

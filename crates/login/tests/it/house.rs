@@ -152,6 +152,7 @@ impl House {
             plan,
             environment: BTreeMap::from([("OF_THE_NODE".to_owned(), "yes".to_owned())]),
             cgroups: uid % 2 == 1,
+            isolation: None,
         };
         files::write(&folder.node(), &file).unwrap();
         let log = fs::File::create(folder.log()).unwrap();

@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
@@ -12,10 +13,11 @@ use trainyard_domain::launch::Process;
 
 use super::Request;
 use super::connect::Connecting;
-use crate::fence::{Fence, family, mark, signal_all};
+use crate::fence::{Fence, LOGIN, family, mark, signal_all};
 use crate::files::Folder;
 use crate::process;
 use crate::remote::{self, Begun, Listener};
+use crate::view::View;
 
 /// Time between SIGHUP and SIGKILL for what a session left.
 const GRACE: Duration = Duration::from_secs(2);
@@ -28,7 +30,9 @@ pub struct Surroundings<'a> {
     /// Keeps the processes of jobs together, and those of sessions out.
     pub fence: &'a Fence,
     /// The environment of a session.
-    pub environment: &'a BTreeMap<String, String>,
+    pub environment: &'a Arc<BTreeMap<String, String>>,
+    /// What a session sees.
+    pub view: &'a Arc<View>,
 }
 
 /// The sessions of a node.
@@ -63,11 +67,6 @@ impl Sessions {
         })
     }
 
-    /// How the marks of all sessions of a node begin.
-    pub fn marks(folder: &Path) -> String {
-        mark(folder, "login-")
-    }
-
     /// What to wait for.
     pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.listener.descriptors()
@@ -99,9 +98,9 @@ impl Sessions {
                 terminal,
             }) => {
                 *count += 1;
-                let mark = format!("{}{count}", Sessions::marks(folder));
+                let mark = mark(folder, &format!("{LOGIN}{count}"));
                 let wanted = wanted(command, environment, terminal, around.environment);
-                let begun = start(&wanted, request.streams, &mark, around);
+                let begun = start(wanted, request.streams, &mark, around);
                 if let Begun::Runs(pid) = begun {
                     let kill_at = None;
                     running.push(Session { pid, mark, kill_at });
@@ -185,17 +184,20 @@ fn wanted(
     }
 }
 
-fn start(wanted: &Process, streams: Vec<OwnedFd>, mark: &str, around: &Surroundings) -> Begun {
+fn start(wanted: Process, streams: Vec<OwnedFd>, mark: &str, around: &Surroundings) -> Begun {
     let Ok(streams) = <[OwnedFd; remote::STREAMS]>::try_from(streams) else {
-        return Begun::Refused(process::refused(wanted, "it has not three streams"));
+        return Begun::Refused(process::refused(&wanted, "it has not three streams"));
     };
     let streams = streams.map(Stdio::from);
-    let started = around
-        .fence
-        .outside(|| process::start_with(wanted, around.environment, mark, streams));
+    let (environment, mark) = (Arc::clone(around.environment), mark.to_owned());
+    let name = wanted.clone();
+    let started = around.fence.outside(|_| {
+        let start = move || process::start_with(&wanted, &environment, &mark, streams);
+        Ok(around.view.run(start))
+    });
     match started {
         Ok(Ok(pid)) => Begun::Runs(pid),
         Ok(Err(why)) => Begun::Refused(why),
-        Err(error) => Begun::Refused(process::refused(wanted, &error.to_string())),
+        Err(error) => Begun::Refused(process::refused(&name, &error.to_string())),
     }
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use rustix::fd::OwnedFd;
@@ -32,6 +33,8 @@ pub const STREAMS: usize = 3;
 pub struct Listener {
     socket: OwnedFd,
     path: PathBuf,
+    /// Links to it by other names.
+    links: Vec<PathBuf>,
     callers: Vec<Caller>,
     most: usize,
 }
@@ -79,9 +82,18 @@ impl Listener {
         Ok(Listener {
             socket,
             path: path.to_owned(),
+            links: Vec::new(),
             callers: Vec::new(),
             most: most(),
         })
+    }
+
+    /// Has the socket found at another path of the same directory too, from now on.
+    pub fn link(&mut self, other: &Path) -> io::Result<()> {
+        let _ = fs::remove_file(other);
+        symlink(self.path.file_name().unwrap_or_default(), other)?;
+        self.links.push(other.to_owned());
+        Ok(())
     }
 
     /// What to wait for.
@@ -121,7 +133,9 @@ impl Listener {
 /// Nobody finds it any more, and who waits for an answer sees that none comes.
 impl Drop for Listener {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
+        for path in self.links.iter().chain([&self.path]) {
+            let _ = fs::remove_file(path);
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod call;
 mod listen;
+mod ssh;
 
 use std::io;
 use std::path::Path;
@@ -15,6 +16,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket
 
 pub use call::{CallError, call};
 pub(crate) use listen::{Begun, Listener, Request, STREAMS};
+pub use ssh::{Place, ssh};
 
 use crate::look::OpenFolder;
 

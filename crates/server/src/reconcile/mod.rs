@@ -63,6 +63,8 @@ pub struct PumpError(#[source] StoreError);
 pub struct Progress {
     /// There is more to do at once.
     pub again: bool,
+    /// Nodes may have been made or removed.
+    pub nodes: bool,
 }
 
 /// What a round has decided; it is on disk.
@@ -96,6 +98,8 @@ impl Pump {
     /// The store's.
     pub fn round(&mut self, full: bool) -> Result<Progress, PumpError> {
         let decided = self.decide(full)?;
+        let of_nodes = |effect: &Effect| matches!(effect, Effect::EnsureNode { .. } | Effect::ReleaseNode(_));
+        let nodes = full || decided.effects.iter().any(of_nodes);
         for effect in decided.effects {
             // A mistake of ours with one job must not keep the others from the engine.
             if catch_unwind(AssertUnwindSafe(|| self.perform(effect))).is_err() {
@@ -103,6 +107,7 @@ impl Pump {
             }
         }
         Ok(Progress {
+            nodes,
             again: decided.again
                 || !(self.seen.is_empty() && self.refused.is_empty() && self.removed.is_empty()),
         })

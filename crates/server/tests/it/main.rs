@@ -19,6 +19,7 @@ mod gpus;
 mod house;
 mod imports;
 mod jobs;
+mod login;
 mod mangled;
 mod members;
 mod names;
