@@ -199,6 +199,7 @@ impl House {
                 "-o",
                 "IdentitiesOnly=yes",
             ])
+            .args(["-o", "LogLevel=ERROR"])
             .arg("-o")
             .arg(format!("UserKnownHostsFile={}", self.path("known").display()))
             .args(options)
