@@ -569,7 +569,7 @@ impl Node {
     fn leave(mut self) {
         // Dropped, since nobody takes their callers any more: they would wake every sleep.
         let attempt = self.attempt.take();
-        self.sessions = None;
+        let sessions = self.sessions.take();
         let placement = attempt.as_ref().map(Attempt::placement);
         let volumes = attempt.map(Attempt::into_volumes);
         if let Some(placement) = placement {
@@ -581,6 +581,12 @@ impl Node {
             let fence = std::mem::replace(&mut self.fence, setup);
             self.until(|| fence.members(&mark).is_empty());
             self.fence = fence;
+        }
+        if let Some(mut sessions) = sessions {
+            let now = since_boot();
+            sessions.end_all(now);
+            self.until(|| sessions.are_gone(since_boot()));
+            sessions.are_gone(now + LEAVE_GRACE);
         }
         let of_cluster = std::mem::take(&mut self.setup).into_volumes();
         for volumes in volumes.into_iter().chain([of_cluster]) {

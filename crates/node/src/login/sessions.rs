@@ -125,6 +125,22 @@ impl Sessions {
         self.running.retain(|session| !session.is_gone(now));
     }
 
+    /// All sessions are over: the node leaves.
+    pub fn end_all(&mut self, now: Duration) {
+        let all: Vec<Pid> = self.running.iter().map(|session| session.pid).collect();
+        all.into_iter().for_each(|pid| self.end(pid, now));
+    }
+
+    /// Whether nothing of any session is left. What has had its time is killed.
+    pub fn are_gone(&self, now: Duration) -> bool {
+        // Each is looked at: a look may kill.
+        self.running
+            .iter()
+            .filter(|session| !session.is_gone(now))
+            .count()
+            == 0
+    }
+
     /// The session of this process is over: what it left is told so, as of a terminal that hangs up.
     fn end(&mut self, pid: Pid, now: Duration) {
         let mut sessions = self.running.iter_mut();
