@@ -1,5 +1,6 @@
 //! One attempt of a job on this node, from its directories to the moment when nothing of it is left.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use trainyard_domain::ids::PlacementId;
-use trainyard_domain::launch::{LaunchPlan, Process, Remote};
+use trainyard_domain::launch::{Asked, LaunchPlan, Process, Remote, exit_code_of};
 use trainyard_domain::state::{BatchAiError, Verdict};
 
 use crate::fence::Fence;
@@ -20,6 +21,8 @@ use crate::place;
 use crate::process::{self, NotStarted};
 use crate::remote::{Begun, Listener, Request};
 use crate::view::View;
+use crate::volume::flush::Flush;
+use crate::volume::keep::Keep;
 use crate::volumes::{Tools, Volumes};
 
 /// Hidden folder in the shared directory in which nodes say that they are prepared.
@@ -39,6 +42,8 @@ pub struct Surroundings<'a> {
     pub environment: &'a Arc<BTreeMap<String, String>>,
     /// Where its files and processes are.
     pub view: &'a Arc<View>,
+    /// What is mounted on the node by programs.
+    pub keep: &'a RefCell<Keep>,
 }
 
 impl Surroundings<'_> {
@@ -46,6 +51,7 @@ impl Surroundings<'_> {
         Tools {
             view: self.view,
             fence: self.fence,
+            keep: self.keep,
         }
     }
 
@@ -106,7 +112,9 @@ enum Stage {
     /// What decides has ended with 0; other processes go on until the attempt is stopped.
     Decided,
     Ending(Ending),
-    /// Nothing of it runs any more; its volumes are taken away.
+    /// Nothing of it runs any more; what it wrote to volumes, the cluster's too, goes to their stores.
+    Flushing(Verdict, Flush),
+    /// Its volumes are taken away.
     Unmounting(Verdict),
 }
 
@@ -200,6 +208,7 @@ impl Attempt {
                 .volumes
                 .wake_at()
                 .map_or(self.deadline, |at| at.min(self.deadline)),
+            Stage::Flushing(_, flush) => flush.wake_at().unwrap_or(self.deadline),
             Stage::Unmounting(_) => self.volumes.wake_at().unwrap_or(self.deadline),
             Stage::Preparing(_) | Stage::Running(_) | Stage::Decided => self.deadline,
             Stage::Waiting { look_at, .. } => self.deadline.min(*look_at),
@@ -217,13 +226,19 @@ impl Attempt {
         around: &Surroundings,
     ) -> Option<Verdict> {
         self.volumes.hear(ended);
+        if let Stage::Flushing(_, flush) = &mut self.stage {
+            flush.hear(ended);
+        }
+        for error in around.keep.borrow_mut().newly_dead() {
+            self.journal.say(describe(&error));
+        }
         for &(pid, code) in ended {
             self.note(pid, code, now, around);
             if let Some(remote) = &mut self.remote {
                 remote.ended(pid, code);
             }
         }
-        if !matches!(self.stage, Stage::Ending(_) | Stage::Unmounting(_)) {
+        if !self.stage.is_over() {
             // What has decided stays so, whatever ends the rest.
             let decided = self.is_decided().then_some(Verdict::Exited(0));
             if stop {
@@ -251,7 +266,7 @@ impl Attempt {
     fn takes_commands(&self) -> bool {
         match self.stage {
             Stage::Preparing(_) | Stage::Waiting { .. } | Stage::Running(_) | Stage::Decided => true,
-            Stage::Mounting | Stage::Ending(_) | Stage::Unmounting(_) => false,
+            Stage::Mounting | Stage::Ending(_) | Stage::Flushing(..) | Stage::Unmounting(_) => false,
         }
     }
 
@@ -285,6 +300,9 @@ impl Attempt {
             Poll::Pending => return,
             Poll::Ready(mounted) => mounted,
         };
+        for note in self.volumes.notes() {
+            self.journal.say(note);
+        }
         match mounted.and_then(|()| self.make_room(around)) {
             Ok(()) => self.start_first(now, around),
             Err(error) => self.refuse(error, now, around),
@@ -295,7 +313,7 @@ impl Attempt {
         let shared = &self.plan.shared_directory;
         place::make_all(std::slice::from_ref(&shared.source))?;
         let shown = around.view.show(&shared.source, &shared.path);
-        shown.map_err(|error| place::mount_failure(&shared.path, &error.to_string()))?;
+        shown.map_err(|error| Asked::Unsaid.failure(&shared.path, error))?;
         let plan = Arc::clone(&self.plan);
         around.view.run(move || {
             place::make_all(&plan.directories)?;
@@ -387,6 +405,7 @@ impl Attempt {
             | Stage::Waiting { .. }
             | Stage::Decided
             | Stage::Ending(_)
+            | Stage::Flushing(..)
             | Stage::Unmounting(_) => {}
         }
     }
@@ -434,9 +453,9 @@ impl Attempt {
 
     /// It cannot run here.
     fn refuse(&mut self, error: BatchAiError, now: Duration, around: &Surroundings) {
-        self.journal
-            .say(format_args!("{}: {}", error.code, error.message));
-        self.end(Verdict::NotStarted(error, Some(-1)), now, around);
+        self.journal.say(describe(&error));
+        let exit_code = exit_code_of(&error);
+        self.end(Verdict::NotStarted(error, Some(exit_code)), now, around);
     }
 
     fn end_not_started(&mut self, why: NotStarted, now: Duration, around: &Surroundings) {
@@ -447,7 +466,7 @@ impl Attempt {
     /// The verdict is known; what still runs is asked to end.
     fn end(&mut self, verdict: Verdict, now: Duration, around: &Surroundings) {
         self.remote = None;
-        self.volumes.give_up(now);
+        self.volumes.give_up();
         around.fence.signal(&self.mark, Signal::TERM);
         self.stage = Stage::Ending(Ending {
             verdict,
@@ -466,7 +485,18 @@ impl Attempt {
             }
             let verdict = ending.verdict.clone();
             self.journal.say(format_args!("over: {}", in_words(&verdict)));
-            self.stage = Stage::Unmounting(verdict);
+            self.stage = Stage::Flushing(verdict, Flush::new(around.keep.borrow().ids()));
+        }
+        if let Stage::Flushing(verdict, flush) = &mut self.stage {
+            let Poll::Ready(unstored) = flush.step(now, &around.keep.borrow(), around.fence) else {
+                return None;
+            };
+            let verdict = verdict.clone();
+            for error in &unstored {
+                self.journal.say(describe(error));
+            }
+            let dead = around.keep.borrow().dead();
+            self.stage = Stage::Unmounting(judge(verdict, unstored, dead));
         }
         // A later job on this node no longer sees this one's volumes (behaviour.md section 5).
         let Stage::Unmounting(verdict) = &self.stage else {
@@ -485,6 +515,37 @@ impl Attempt {
         self.journal
             .say(format_args!("{name} started, process {}", pid.as_raw_pid()));
     }
+}
+
+impl Stage {
+    /// Whether its verdict is known.
+    fn is_over(&self) -> bool {
+        matches!(
+            self,
+            Stage::Ending(_) | Stage::Flushing(..) | Stage::Unmounting(_)
+        )
+    }
+}
+
+/// A success is none when its outputs did not reach their stores; a failure may have come from a volume that died.
+fn judge(verdict: Verdict, unstored: Vec<BatchAiError>, dead: Option<BatchAiError>) -> Verdict {
+    let lost = unstored.into_iter().next();
+    match (verdict, lost, dead) {
+        (Verdict::Exited(0), Some(error), _) => Verdict::VolumeFailed(error, 0),
+        (Verdict::Exited(code), Some(error), None) | (Verdict::Exited(code), _, Some(error)) if code != 0 => {
+            Verdict::VolumeFailed(error, code)
+        }
+        (verdict, _, _) => verdict,
+    }
+}
+
+/// An error with what goes with it, for the execution log.
+pub fn describe(error: &BatchAiError) -> String {
+    let mut text = format!("{}: {}", error.code, error.message);
+    for (_, value) in error.details.iter().filter(|(name, _)| name == "Info") {
+        text = format!("{text} ({value})");
+    }
+    text
 }
 
 fn barrier_file(barrier: &Path, index: u32) -> PathBuf {
@@ -545,5 +606,6 @@ fn in_words(verdict: &Verdict) -> String {
         Verdict::TimedOut => "stopped after the longest time allowed".to_owned(),
         Verdict::Stopped => "stopped as wanted".to_owned(),
         Verdict::NotStarted(error, _) => format!("not started, {}", error.code),
+        Verdict::VolumeFailed(error, code) => format!("exit code {code}, {}", error.code),
     }
 }

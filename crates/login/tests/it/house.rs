@@ -153,6 +153,7 @@ impl House {
             environment: BTreeMap::from([("OF_THE_NODE".to_owned(), "yes".to_owned())]),
             cgroups: uid % 2 == 1,
             isolation: None,
+            mount_commands: Vec::new(),
         };
         files::write(&folder.node(), &file).unwrap();
         let log = fs::File::create(folder.log()).unwrap();
