@@ -1,4 +1,5 @@
-//! The program by which MPI launchers reach the other nodes of a job. They want one path, without arguments.
+//! The programs by which MPI launchers and scripts reach the other nodes of a job. Launchers want one path, without
+//! arguments.
 
 use std::fs;
 use std::io;
@@ -15,19 +16,26 @@ pub const TOOLS: &str = "tools";
 /// Its name there.
 pub const REMOTE_SHELL: &str = "remote-shell";
 
-/// Writes it into the directory `tools`: whole or not at all, since jobs may be calling it.
+/// The same as `ssh`, which comes first in the PATH of jobs.
+pub const SSH: &str = "ssh";
+
+/// Writes them into the directory `tools`: whole or not at all, since jobs may be calling them.
 pub fn write(tools: &Path, program: &NodeProgram) -> io::Result<()> {
     fs::create_dir_all(tools)?;
-    let path = tools.join(REMOTE_SHELL);
     let not_text = || io::Error::other("the path of the program is not valid UTF-8");
     let name = std::str::from_utf8(program.program.as_os_str().as_bytes()).map_err(|_| not_text())?;
     let words = std::iter::once(name).chain(program.remote.iter().map(String::as_str));
     let command: Vec<String> = words.map(shell_quote).collect();
+    let command = command.join(" ");
+    script(tools, REMOTE_SHELL, &format!("{command} \"$@\""))?;
+    // It says where it is, so that the next ssh in PATH can be told from it wherever the directory is shown.
+    script(tools, SSH, &format!("{command} --as-ssh \"$0\" -- \"$@\""))
+}
+
+fn script(tools: &Path, name: &str, command: &str) -> io::Result<()> {
+    let path = tools.join(name);
     let temporary = path.with_extension("new");
-    fs::write(
-        &temporary,
-        format!("#!/bin/sh\nexec {} \"$@\"\n", command.join(" ")),
-    )?;
+    fs::write(&temporary, format!("#!/bin/sh\nexec {command}\n"))?;
     fs::set_permissions(&temporary, fs::Permissions::from_mode(0o755))?;
     fs::rename(&temporary, &path)
 }

@@ -3,14 +3,14 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Signal, kill_process_group};
 use trainyard_domain::ids::PlacementId;
 use trainyard_domain::launch::{Asked, LaunchPlan, Process, Remote, exit_code_of};
 use trainyard_domain::state::{BatchAiError, Verdict};
@@ -19,7 +19,7 @@ use crate::fence::Fence;
 use crate::journal::Journal;
 use crate::place;
 use crate::process::{self, NotStarted};
-use crate::remote::{Command, Listener};
+use crate::remote::{Begun, Listener, Request};
 use crate::view::View;
 use crate::volume::flush::Flush;
 use crate::volume::keep::Keep;
@@ -55,18 +55,35 @@ impl Surroundings<'_> {
         }
     }
 
-    fn start(&self, process: &Process, mark: &str) -> Result<Pid, NotStarted> {
-        let (process, mark) = (process.clone(), mark.to_owned());
+    fn start(&self, process: &Process, tools: Option<&str>, mark: &str) -> Result<Pid, NotStarted> {
+        let (process, mark) = (self.with_tools(process.clone(), tools), mark.to_owned());
         let environment = Arc::clone(self.environment);
         self.view
             .run(move || process::start(&process, &environment, &mark))
     }
 
-    fn start_with(&self, process: Process, mark: &str, streams: [Stdio; 3]) -> Result<Pid, NotStarted> {
-        let mark = mark.to_owned();
+    fn start_with(
+        &self,
+        process: Process,
+        tools: Option<&str>,
+        mark: &str,
+        streams: [Stdio; 3],
+    ) -> Result<Pid, NotStarted> {
+        let (process, mark) = (self.with_tools(process, tools), mark.to_owned());
         let environment = Arc::clone(self.environment);
         self.view
             .run(move || process::start_with(&process, &environment, &mark, streams))
+    }
+
+    /// A process that finds the programs of the directory `tools` before others of their names.
+    fn with_tools(&self, mut process: Process, tools: Option<&str>) -> Process {
+        if let Some(tools) = tools {
+            let own = process.environment.get("PATH");
+            let path = own.or_else(|| self.environment.get("PATH"));
+            let path = path.map_or_else(|| tools.to_owned(), |path| format!("{tools}:{path}"));
+            process.environment.insert("PATH".to_owned(), path);
+        }
+        process
     }
 }
 
@@ -173,7 +190,12 @@ impl Attempt {
         matches!(self.stage, Stage::Decided)
     }
 
-    /// What to wait for beside signals: commands from other nodes, once this one has started its own processes.
+    /// Directory of the programs that come first in the PATH of its processes.
+    fn tools(&self) -> Option<&str> {
+        self.plan.remote.as_ref()?.tools.as_deref()
+    }
+
+    /// What to wait for beside signals: commands from other nodes, once this one has its directories.
     pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let remote = self.remote.as_ref().filter(|_| self.takes_commands());
         remote.into_iter().flat_map(Listener::descriptors)
@@ -242,7 +264,10 @@ impl Attempt {
     }
 
     fn takes_commands(&self) -> bool {
-        matches!(self.stage, Stage::Running(_) | Stage::Decided)
+        match self.stage {
+            Stage::Preparing(_) | Stage::Waiting { .. } | Stage::Running(_) | Stage::Decided => true,
+            Stage::Mounting | Stage::Ending(_) | Stage::Flushing(..) | Stage::Unmounting(_) => false,
+        }
     }
 
     /// Starts what other nodes want started here.
@@ -251,7 +276,11 @@ impl Attempt {
             return;
         };
         let (journal, mark) = (&self.journal, &self.mark);
-        listener.step(|command| start_command(command, remote, around, mark, journal));
+        let hung_up = listener.step(|request, _| start_command(request, remote, around, mark, journal));
+        // As of a terminal that hangs up; a command that made itself independent goes on.
+        for pid in hung_up {
+            let _ = kill_process_group(pid, Signal::HUP);
+        }
     }
 
     /// Takes the directory of the attempt before away and makes this one's. What was there is deleted while this one
@@ -305,7 +334,7 @@ impl Attempt {
         let Some(preparation) = self.plan.preparation.clone() else {
             return self.launch(now, around);
         };
-        match around.start(&preparation, &self.mark) {
+        match around.start(&preparation, self.tools(), &self.mark) {
             Ok(pid) => {
                 self.say_started(&preparation.name, pid);
                 self.stage = Stage::Preparing(pid);
@@ -318,7 +347,7 @@ impl Attempt {
         let mut live = Vec::new();
         let mut failed = None;
         for wanted in &self.plan.processes {
-            match around.start(wanted, &self.mark) {
+            match around.start(wanted, self.tools(), &self.mark) {
                 Ok(pid) => {
                     self.say_started(&wanted.name, pid);
                     live.push(Live {
@@ -524,7 +553,12 @@ fn barrier_file(barrier: &Path, index: u32) -> PathBuf {
 }
 
 fn open_remote(remote: &Remote) -> Result<Listener, BatchAiError> {
-    Listener::open(Path::new(&remote.socket)).map_err(|error| {
+    let opened = Listener::open(Path::new(&remote.socket)).and_then(|mut listener| {
+        let mut others = remote.other_sockets.iter();
+        others.try_for_each(|other| listener.link(Path::new(other)))?;
+        Ok(listener)
+    });
+    opened.map_err(|error| {
         let message = "The socket of the node in the shared job directory cannot be made. Check its volume.";
         let mut failure = BatchAiError::new(place::ENVIRONMENT_FAILED, message);
         failure.details.push(("Info".to_owned(), error.to_string()));
@@ -534,28 +568,35 @@ fn open_remote(remote: &Remote) -> Result<Listener, BatchAiError> {
 
 /// Starts a command that another node of the attempt sends.
 fn start_command(
-    command: Command,
+    request: Request,
     remote: &Remote,
     around: &Surroundings,
     mark: &str,
     journal: &Journal,
-) -> Result<Pid, NotStarted> {
+) -> Begun {
     let wanted = Process {
         name: "command of another node".to_owned(),
-        arguments: ["bash", "-c", &command.line].map(str::to_owned).to_vec(),
+        arguments: ["bash", "-c", &request.text].map(str::to_owned).to_vec(),
         environment: remote.environment.clone(),
         directory: remote.directory.clone(),
         stdout: String::new(),
         stderr: String::new(),
         decides: false,
     };
+    let Ok(streams) = <[OwnedFd; 3]>::try_from(request.streams) else {
+        return Begun::Refused(process::refused(&wanted, "it has not three streams"));
+    };
     let name = wanted.name.clone();
-    let started = around.start_with(wanted, mark, command.streams.map(Stdio::from));
-    match &started {
-        Ok(pid) => journal.say(format_args!("{name} started, process {}", pid.as_raw_pid())),
-        Err(why) => journal.say(&why.error.message),
+    match around.start_with(wanted, remote.tools.as_deref(), mark, streams.map(Stdio::from)) {
+        Ok(pid) => {
+            journal.say(format_args!("{name} started, process {}", pid.as_raw_pid()));
+            Begun::Runs(pid)
+        }
+        Err(why) => {
+            journal.say(&why.error.message);
+            Begun::Refused(why)
+        }
     }
-    started
 }
 
 fn in_words(verdict: &Verdict) -> String {

@@ -11,8 +11,11 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, getpid, kill_process, 
 use crate::cgroup::Cgroup;
 use crate::machine::{processes, stat};
 
-/// Variable by which a process is known as one of ours: `{node's folder}:{attempt or "setup"}`.
+/// Variable by which a process is known as one of ours: `{node's folder}:{attempt, "setup" or "login-N"}`.
 pub const MARK: &str = "TRAINYARD_PLACEMENT";
+
+/// How the last part of a login's mark begins.
+pub const LOGIN: &str = "login-";
 
 /// Keeps the processes of an attempt together.
 #[derive(Debug)]
@@ -24,8 +27,8 @@ pub enum Fence {
         /// The mark of the setup task, and of what the node runs for itself.
         setup: String,
     },
-    /// By descent from this process, which adopts orphans (child subreaper), and by the mark. What the
-    /// setup task left running is marked as such and stays outside.
+    /// By descent from this process, which adopts orphans (child subreaper), and by the mark. What the setup task left
+    /// running and what people run who are logged in is marked as such and stays outside, with what they started.
     Descent {
         /// The mark of the setup task, and of what the node runs for itself.
         setup: String,
@@ -75,38 +78,65 @@ pub fn signal_all(pids: &[Pid], signal: Signal) {
 }
 
 fn descendants(mark: &str, setup: &str) -> Vec<Pid> {
-    let probe = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    // Whatever an attempt started descends from the node: without children there is nothing to look for.
-    if waitid(WaitId::All, probe).is_err_and(|error| error == rustix::io::Errno::CHILD) {
+    let Some(parents) = parents() else {
         return Vec::new();
-    }
-    let parents: BTreeMap<i32, i32> = processes()
-        .into_iter()
-        .filter_map(|pid| Some((pid.as_raw_pid(), stat(pid).filter(|s| !s.zombie)?.parent)))
-        .collect();
-    let me = getpid().as_raw_pid();
-    let descends = |pid: i32| {
-        let mut at = pid;
-        // Pids may be reused while we look: a chain longer than the list is no chain.
-        for _ in 0..=parents.len() {
-            match parents.get(&at) {
-                Some(&parent) if parent == me => return true,
-                Some(&parent) => at = parent,
-                None => return false,
-            }
-        }
-        false
     };
+    let me = getpid().as_raw_pid();
+    let above = |pid| ancestors(&parents, pid);
+    let descends = |pid| above(pid).any(|at| at == me);
+    let is_started_outside =
+        |pid| above(pid).any(|at| at != me && mark_of(at).is_some_and(|found| stays_outside(&found, setup)));
     parents
         .keys()
         .filter(|&&pid| pid != me)
         .filter(|&&pid| match mark_of(pid) {
             Some(found) if found == mark => true,
-            Some(found) if found == setup => false,
-            Some(_) | None => descends(pid),
+            Some(found) if stays_outside(&found, setup) => false,
+            Some(_) | None => descends(pid) && !is_started_outside(pid),
         })
         .filter_map(|&pid| Pid::from_raw(pid))
         .collect()
+}
+
+/// Whether a mark is that of the setup task or of a login, rather than of an attempt. `setup` is that of the former.
+fn stays_outside(found: &str, setup: &str) -> bool {
+    let own = setup.strip_suffix("setup");
+    let what = own.and_then(|own| found.strip_prefix(own));
+    found == setup || what.is_some_and(|what| what.starts_with(LOGIN))
+}
+
+/// Processes with this mark, and those that they started.
+pub fn family(mark: &str) -> Vec<Pid> {
+    let Some(parents) = parents() else {
+        return Vec::new();
+    };
+    let me = getpid().as_raw_pid();
+    let is_marked = |pid: i32| pid != me && mark_of(pid).is_some_and(|found| found == mark);
+    parents
+        .keys()
+        .filter(|&&pid| is_marked(pid) || ancestors(&parents, pid).any(is_marked))
+        .filter_map(|&pid| Pid::from_raw(pid))
+        .collect()
+}
+
+/// The parent of each process; `None` when this one has no child. Whatever is started here descends from the node:
+/// without children there is nothing to look for.
+fn parents() -> Option<BTreeMap<i32, i32>> {
+    let probe = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    if waitid(WaitId::All, probe).is_err_and(|error| error == rustix::io::Errno::CHILD) {
+        return None;
+    }
+    let pairs = processes()
+        .into_iter()
+        .filter_map(|pid| Some((pid.as_raw_pid(), stat(pid).filter(|s| !s.zombie)?.parent)));
+    Some(pairs.collect())
+}
+
+/// Those above a process. Pids may be reused while we look: a chain longer than the list is no chain.
+fn ancestors(parents: &BTreeMap<i32, i32>, pid: i32) -> impl Iterator<Item = i32> {
+    std::iter::successors(parents.get(&pid), |at| parents.get(at))
+        .copied()
+        .take(parents.len())
 }
 
 /// The mark in the environment that a process was started with.
@@ -118,7 +148,7 @@ pub fn mark_of(pid: i32) -> Option<String> {
         .map(|value| String::from_utf8_lossy(value).into_owned())
 }
 
-/// The mark of what a node runs; `what` is the attempt or `setup`.
+/// The mark of what a node runs; `what` is the attempt, `setup` or one of a login.
 pub fn mark(folder: &Path, what: &str) -> String {
     format!("{}:{what}", folder.display())
 }

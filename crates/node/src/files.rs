@@ -8,6 +8,7 @@
 //! | `leave` | engine | the node is to end all it runs and to exit |
 //! | `status.json` | node | [`StatusFile`]: what became of it |
 //! | `look` | node | its datagram socket; anything sent there means "look" |
+//! | `login` | node | its socket for people who are logged in, see [`crate::login`] |
 //! | `node.log` | node | its own messages |
 //!
 //! All JSON is written beside its place and renamed, readable by its owner only (plans hold secrets), and
@@ -249,6 +250,11 @@ impl Folder {
     /// `leave`.
     pub fn leave(&self) -> PathBuf {
         self.root.join("leave")
+    }
+
+    /// `login`.
+    pub fn login(&self) -> PathBuf {
+        self.root.join("login")
     }
 
     /// `node.log`.

@@ -17,6 +17,7 @@ mod environment;
 mod errand;
 mod fence;
 mod journal;
+pub mod login;
 mod node;
 mod place;
 mod process;

@@ -23,6 +23,7 @@ use crate::fence::{Fence, mark};
 use crate::files::{self, FileError, Folder, NodeFile, Phase, PlacementStatus, StatusFile, WantedFile};
 use crate::isolation::{Entered, enter, in_words};
 use crate::journal::Journal;
+use crate::login::{self, Sessions};
 use crate::look::{OpenFolder, drain};
 use crate::machine::{Identity, boot_id, own_stat, since_boot};
 use crate::signals::Signals;
@@ -170,6 +171,8 @@ struct Node {
     tell_at: Option<Duration>,
     setup: Setup,
     attempt: Option<Attempt>,
+    /// What people who are logged in run here.
+    sessions: Option<Sessions>,
     last_directory: Option<PathBuf>,
     wishes: BTreeMap<PlacementId, Wish>,
     forgotten: VecDeque<(PlacementId, Verdict)>,
@@ -215,6 +218,8 @@ impl Node {
         let fence = Fence::Descent {
             setup: mark(folder.root(), "setup"),
         };
+        let sessions = Sessions::open(&folder)
+            .inspect_err(|error| crate::say(format_args!("nobody can log in here: {error}")));
         Node {
             folder,
             file,
@@ -231,6 +236,7 @@ impl Node {
             tell_at: None,
             setup,
             attempt: None,
+            sessions: sessions.ok(),
             last_directory: None,
             wishes: BTreeMap::new(),
             forgotten: VecDeque::new(),
@@ -247,6 +253,7 @@ impl Node {
             self.wishes = scan(&self.folder);
             self.step_setup(&ended, now);
             self.step_attempt(&ended, now);
+            self.step_sessions(&ended, now);
             self.answer_wishes(now);
             self.publish(now);
             self.wait(now);
@@ -368,6 +375,17 @@ impl Node {
     fn set_phase(&mut self, phase: Phase) {
         self.status.phase = phase;
         self.changed();
+    }
+
+    fn step_sessions(&mut self, ended: &[(Pid, i32)], now: Duration) {
+        if let Some(sessions) = &mut self.sessions {
+            let around = login::Surroundings {
+                fence: &self.fence,
+                environment: &self.environment,
+                view: &self.view,
+            };
+            sessions.step(ended, now, &around);
+        }
     }
 
     // --- attempts
@@ -540,6 +558,7 @@ impl Node {
             self.write_at,
             self.tell_at,
             self.attempt.as_ref().map(Attempt::wake_at),
+            self.sessions.as_ref().and_then(|sessions| sessions.wake_at(now)),
             self.setup.wake_at(),
             // A second plan may have waited for the first to end.
             (self.attempt.is_none() && self.waiting()).then_some(now),
@@ -565,7 +584,12 @@ impl Node {
             PollFd::new(&self.signals.pipe, PollFlags::IN),
         ];
         let commands = self.attempt.iter().flat_map(Attempt::descriptors);
-        descriptors.extend(commands.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+        let logins = self.sessions.iter().flat_map(Sessions::descriptors);
+        descriptors.extend(
+            commands
+                .chain(logins)
+                .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)),
+        );
         let _ = poll(&mut descriptors, Some(&timeout));
         drain(&self.socket);
         let mut buffer = [0; 64];
@@ -574,8 +598,9 @@ impl Node {
 
     /// Ends everything. No verdict is written: the attempt did not end by itself, its node went away.
     fn leave(mut self) {
-        // Dropped, since nobody takes its callers any more: they would wake every sleep.
+        // Dropped, since nobody takes their callers any more: they would wake every sleep.
         let attempt = self.attempt.take();
+        let sessions = self.sessions.take();
         let placement = attempt.as_ref().map(Attempt::placement);
         let volumes = attempt.map(Attempt::into_volumes);
         if let Some(placement) = placement {
@@ -587,6 +612,12 @@ impl Node {
             let fence = std::mem::replace(&mut self.fence, setup);
             self.until(|| fence.members(&mark).is_empty());
             self.fence = fence;
+        }
+        if let Some(mut sessions) = sessions {
+            let now = since_boot();
+            sessions.end_all(now);
+            self.until(|| sessions.are_gone(since_boot()));
+            sessions.are_gone(now + LEAVE_GRACE);
         }
         let of_cluster = std::mem::take(&mut self.setup).into_volumes();
         for volumes in volumes.into_iter().chain([of_cluster]) {

@@ -74,6 +74,11 @@ pub fn start_with(
     Ok(Pid::from_child(&child))
 }
 
+/// A process that is not even tried.
+pub fn refused(process: &Process, why: &str) -> NotStarted {
+    not_started(126, process, why)
+}
+
 fn failed(process: &Process, error: &io::Error) -> NotStarted {
     let code = match error.kind() {
         io::ErrorKind::NotFound => 127,

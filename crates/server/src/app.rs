@@ -9,6 +9,7 @@ use trainyard_domain::state::JobEvent;
 use trainyard_store::{Role, StoreError, Token};
 
 use crate::access;
+use crate::login::Login;
 use crate::metrics::Metrics;
 use crate::ports::Ports;
 use crate::reconcile::{self, Pump, PumpError};
@@ -26,6 +27,7 @@ pub struct App {
     pub(crate) ports: Ports,
     pub(crate) metrics: Metrics,
     pub(crate) attempts: Attempts,
+    pub(crate) login: Login,
     waker: Arc<Waker>,
     on_stop: Box<dyn Fn(Stop) + Send + Sync>,
 }
@@ -60,6 +62,7 @@ impl App {
             ports,
             metrics: Metrics::new(),
             attempts: Attempts::default(),
+            login: Login::default(),
             waker,
             on_stop,
         })
@@ -129,8 +132,14 @@ impl App {
         let mut full_rounds = FullRounds::default();
         loop {
             match pump.round(full_rounds.is_due(self.ports.clock.now())) {
-                Ok(progress) if progress.again => self.wake(),
-                Ok(_) => {}
+                Ok(progress) => {
+                    if progress.nodes {
+                        self.look_after_logins();
+                    }
+                    if progress.again {
+                        self.wake();
+                    }
+                }
                 Err(error) => self.pump_failed(&error),
             }
             if self.waker.wait(TICK) == Woken::End {

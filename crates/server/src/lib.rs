@@ -11,6 +11,7 @@ mod arm_error;
 mod dispatch;
 mod folders;
 mod http;
+mod login;
 mod lro;
 mod metrics;
 pub mod openapi;
@@ -22,6 +23,7 @@ mod sign_in;
 
 pub use app::{App, StartError, Stop};
 pub use http::Scheme;
+pub use login::Logins;
 pub use ports::{Clock, Ports, Random};
 pub use reconcile::{Pump, PumpError};
 pub use settings::{Quotas, Settings, VmSize};

@@ -58,6 +58,11 @@ const ROOMS: &[Room] = &[
         may_use: &["domain", "engine", "node"],
     },
     Room {
+        name: "login",
+        floor: 2,
+        may_use: &["domain", "node"],
+    },
+    Room {
         name: "client",
         floor: 2,
         may_use: &["domain", "wire"],
@@ -96,6 +101,7 @@ const ROOMS: &[Room] = &[
             "domain",
             "engine",
             "engine-local",
+            "login",
             "migrate",
             "node",
             "sched",
@@ -138,6 +144,11 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
     ),
     ("client", &["rusqlite"], "only the store speaks SQL"),
     ("cli", &["rusqlite"], "only the store speaks SQL"),
+    (
+        "login",
+        &["axum", "hyper", "rusqlite"],
+        "remote login is told what it must know by its port",
+    ),
     (
         "migrate",
         &["axum", "hyper", "rusqlite", "tokio"],

@@ -1,6 +1,6 @@
 //! What values must be together, and nothing else tells.
 
-use super::Config;
+use super::{Config, RemoteLogin};
 
 /// A configuration that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -87,6 +87,7 @@ pub fn check(config: &Config) -> Result<(), Unusable> {
         minutes,
         "5 to 1440 is possible",
     )?;
+    remote_login(&config.remote_login)?;
     for (name, account) in &config.storage_accounts {
         account.check(&format!("storage_accounts.{name}"))?;
     }
@@ -137,6 +138,25 @@ pub fn check(config: &Config) -> Result<(), Unusable> {
         require(size.memory > 0, &memory, size.memory, "a node has at least 1 MiB")?;
     }
     Ok(())
+}
+
+/// Where people are told to go must be somewhere.
+fn remote_login(login: &RemoteLogin) -> Result<(), Unusable> {
+    let shown = login.public_address.as_deref();
+    require(
+        !login.enabled || !login.listen.is_unspecified() || shown.is_some(),
+        "remote_login.listen",
+        login.listen,
+        "set remote_login.public_address to the address or name at which people reach this machine",
+    )?;
+    let shown = shown.unwrap_or("localhost");
+    let good = |b: u8| b.is_ascii_alphanumeric() || b".-:_".contains(&b);
+    require(
+        (1..=253).contains(&shown.len()) && shown.bytes().all(good),
+        "remote_login.public_address",
+        shown,
+        "write an IP address or the name of a host",
+    )
 }
 
 pub(super) fn require(

@@ -162,6 +162,30 @@ pub const KEYS: &[Key] = &[
         "Account of this machine as which jobs and setup tasks of isolated nodes run.",
     ),
     key(
+        "remote_login.enabled",
+        Kind::Flag,
+        "true",
+        "Let the admin user of a cluster log in to its nodes by SSH. See [remote login](remote-login.md).",
+    ),
+    key(
+        "remote_login.listen",
+        Kind::Text,
+        "127.0.0.1",
+        "Address at which nodes let people in. With another than a loopback address other machines reach it.",
+    ),
+    key(
+        "remote_login.ports",
+        Kind::Text,
+        "30000-30999",
+        "Ports there; each node has one of them.",
+    ),
+    key(
+        "remote_login.public_address",
+        Kind::Text,
+        "`remote_login.listen`",
+        "Address or name that people are told to reach them at. A server that listens at `0.0.0.0` or `::` needs it.",
+    ),
+    key(
         "limits.body_bytes",
         Kind::Text,
         "4MiB",

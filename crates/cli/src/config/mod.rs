@@ -9,17 +9,19 @@ pub mod check;
 pub mod docs;
 pub mod keys;
 pub mod layers;
+pub mod ports;
 pub mod size;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use accounts::StorageAccount;
+use ports::Ports;
 use size::ByteSize;
 
 /// Everything that can be set. [`keys::KEYS`] says what each member means.
@@ -38,6 +40,7 @@ pub struct Config {
     pub sign_in: SignIn,
     pub autoscale: Autoscale,
     pub local: Local,
+    pub remote_login: RemoteLogin,
     pub limits: Limits,
     pub log: Log,
     pub quotas: Quotas,
@@ -107,6 +110,18 @@ pub enum LevelWish {
     Isolated,
     /// Not at all.
     Plain,
+}
+
+/// `[remote_login]`: SSH to nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RemoteLogin {
+    pub enabled: bool,
+    pub listen: IpAddr,
+    /// Each node has one of them.
+    pub ports: Ports,
+    /// What people are told where `listen` is not what they can reach.
+    pub public_address: Option<String>,
 }
 
 /// `[limits]`.
@@ -233,6 +248,7 @@ impl Default for Config {
             sign_in: SignIn::default(),
             autoscale: Autoscale::default(),
             local: Local::default(),
+            remote_login: RemoteLogin::default(),
             limits: Limits::default(),
             log: Log::default(),
             quotas: Quotas::default(),
@@ -270,6 +286,18 @@ impl Default for Local {
             grace_seconds: 30,
             level: LevelWish::Auto,
             run_as: None,
+        }
+    }
+}
+
+impl Default for RemoteLogin {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            listen: IpAddr::from([127, 0, 0, 1]),
+            // Above those of jobs, below those that systems take for outgoing connections.
+            ports: Ports(30_000..=30_999),
+            public_address: None,
         }
     }
 }

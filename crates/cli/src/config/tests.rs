@@ -409,6 +409,12 @@ fn full() -> Config {
             run_as: Some("x".into()),
             mount_commands: vec!["x".into()],
         },
+        remote_login: RemoteLogin {
+            enabled: true,
+            listen: IpAddr::from([127, 0, 0, 1]),
+            ports: Ports(1..=1),
+            public_address: Some("x".into()),
+        },
         limits: Limits {
             body_bytes: ByteSize(1),
         },

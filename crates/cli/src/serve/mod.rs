@@ -5,6 +5,7 @@ mod backup;
 mod files;
 mod key;
 mod listen;
+mod logins;
 mod ports;
 mod scratch;
 mod settings;
@@ -22,6 +23,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing::info;
 use trainyard_engine_local::{LocalEngine, NodeProgram, end_all};
+use trainyard_login::Doors;
 use trainyard_server::{App, Ports, Random, SignInKey, Stop};
 use trainyard_storage::{AccountName, Kind, LinkKey, ShareName};
 use trainyard_store::lock::FolderLock;
@@ -119,6 +121,8 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
     );
     app.ensure_admin_token(&files::admin_token(&data, &random)?)?;
     app.look_after_folders()?;
+    let doors = logins::open(config, &app)?;
+    app.open_logins()?;
     let listening = Listening::open(config).await?;
     let url = listening.url.clone();
     let socket = AdminSocket::open(&data)?;
@@ -127,6 +131,7 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
         app,
         store,
         engine,
+        doors,
         vaults,
         data,
         grace: config.local.grace_seconds,
@@ -143,6 +148,7 @@ struct House {
     app: Arc<App>,
     store: Store,
     engine: Arc<LocalEngine>,
+    doors: Option<Arc<Doors>>,
     vaults: Option<Fetcher>,
     data: PathBuf,
     grace: u32,
@@ -198,6 +204,10 @@ impl House {
         tokio::task::spawn_blocking(move || pump.join())
             .await?
             .map_err(|_| anyhow::anyhow!("the pump panicked"))?;
+        // Nobody opens them again now.
+        if let Some(doors) = &self.doors {
+            doors.close();
+        }
         if how == Ending::NodesToo {
             self.app.requeue_all()?;
             let root = settings::engine_root(&self.data);

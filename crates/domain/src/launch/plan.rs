@@ -65,6 +65,12 @@ pub struct Remote {
     pub environment: BTreeMap<String, String>,
     /// Its working directory.
     pub directory: String,
+    /// Other paths of the socket: by the node's name, as its own is by the node's address.
+    #[serde(default)]
+    pub other_sockets: Vec<String>,
+    /// Directory that comes first in the PATH of the attempt's processes; its `ssh` reaches the job's other nodes.
+    #[serde(default)]
+    pub tools: Option<String>,
 }
 
 /// A process to start.
@@ -162,4 +168,12 @@ pub struct NodePaths {
     pub remote_shell: String,
     /// Whether all nodes are on one machine and reach one another by its loopback interface.
     pub one_machine: bool,
+}
+
+impl NodePaths {
+    /// Directory of the programs that jobs find on the node; none where there are none.
+    pub fn tools(&self) -> Option<&str> {
+        let (directory, _) = self.remote_shell.rsplit_once('/')?;
+        (!directory.is_empty()).then_some(directory)
+    }
 }

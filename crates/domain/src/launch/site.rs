@@ -17,6 +17,8 @@ pub(super) struct Site<'a> {
     pub node: &'a PlacedNode,
     /// Its place among the nodes; 0 is the master.
     pub index: u32,
+    /// Directory of the programs that jobs find on the node.
+    pub tools: Option<String>,
     /// `AZ_BATCHAI_JOB_TEMP`.
     pub job_temp: String,
     /// Root of the job's volumes.
@@ -45,6 +47,7 @@ impl<'a> Site<'a> {
         );
         let mut defaults = environment::of_mpi(&paths, &job_temp);
         defaults.extend(environment::of_launchers(job, index));
+        let tools = paths.tools().map(str::to_owned);
         let job_mounts = join(&job_temp, "mounts");
         let shared = SharedDirectory {
             source: join(&paths.shared_root, &job.placement.to_string()),
@@ -102,6 +105,7 @@ impl<'a> Site<'a> {
             job,
             node,
             index,
+            tools,
             job_temp,
             job_mounts,
             shared,
@@ -164,6 +168,8 @@ impl<'a> Site<'a> {
             socket: join(&self.shared.source, &format!("{SOCKET}{}", self.node.address)),
             environment: self.environment(&self.variables),
             directory: self.job_temp.clone(),
+            other_sockets: vec![join(&self.shared.source, &format!("{SOCKET}{}", self.node.name))],
+            tools: self.tools.clone(),
         }
     }
 

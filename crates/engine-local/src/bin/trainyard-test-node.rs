@@ -3,8 +3,10 @@
 
 use std::error::Error;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+use trainyard_node::remote::Place;
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
@@ -33,8 +35,24 @@ fn main() -> ExitCode {
     reason = "the environment of the job is read here, once"
 )]
 fn remote(arguments: &[OsString]) -> ExitCode {
-    let shared = std::env::var_os("AZ_BATCHAI_SHARED_JOB_TEMP");
-    match trainyard_node::remote::call(arguments, shared.as_deref()) {
+    let variable = std::env::var_os;
+    let (shared, hosts, path) = (
+        variable("AZ_BATCHAI_SHARED_JOB_TEMP"),
+        variable("AZ_BATCH_HOST_LIST"),
+        variable("PATH"),
+    );
+    let done = match arguments {
+        [option, own, _, rest @ ..] if option == "--as-ssh" => {
+            let place = Place {
+                shared: shared.as_deref(),
+                hosts: hosts.as_deref(),
+                path: path.as_deref(),
+            };
+            trainyard_node::remote::ssh(rest, Path::new(own), place)
+        }
+        _ => trainyard_node::remote::call(arguments, shared.as_deref()),
+    };
+    match done {
         Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(255)),
         Err(error) => {
             eprintln!("{error}");

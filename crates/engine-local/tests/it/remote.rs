@@ -21,12 +21,15 @@ fn pair(yard: &Yard, script: &str) -> [(Uid, LaunchPlan); 2] {
             ("OUT", yard.out(id(1), *node).display().to_string()),
             ("SHELL_OF_NODES", yard.engine().paths(*node).remote_shell),
             ("ON", name.to_owned()),
+            ("AZ_BATCH_HOST_LIST", "a,b".to_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value));
         plan.remote = Some(Remote {
             socket: format!("{shared}/.node-{name}"),
             environment: variables.clone().into(),
             directory: plan.job_directory.clone(),
+            other_sockets: vec![format!("{shared}/.node-tvm-{name}")],
+            tools: yard.engine().paths(*node).tools().map(str::to_owned),
         });
         plan.processes[0].environment.extend(variables);
         if name == "b" {
@@ -267,4 +270,54 @@ fn alive(pid: &str) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let state = status.rsplit_once(") ").map(|(_, rest)| rest.chars().next());
     !matches!(state, None | Some(Some('Z' | 'X') | None))
+}
+
+#[test]
+fn ssh_goes_to_a_node_by_address_or_name_and_to_others_by_the_real_one() {
+    let yard = Yard::new();
+    let script = r#"mkdir real; printf '#!/bin/sh\necho "real: $*"\n' > real/ssh; chmod +x real/ssh
+        echo typed | ssh -o StrictHostKeyChecking=no -p 22 root@b 'cat; echo "on $ON"; exit 7'; echo "code $?"
+        echo lost | ssh -n tvm-b cat; ssh b < /dev/null; echo "shell $?"
+        echo 'echo "in a shell on $ON"' | ssh -tt b
+        PATH=${PATH%%:*}:$PWD/real:$PATH ssh -p 2222 me@elsewhere.invalid -v echo done
+        PATH=${PATH%%:*} /bin/sh -c 'ssh elsewhere.invalid true'; echo "code $?"
+        ssh -N -L 1:b:2 b; echo "code $?""#;
+    let [a, b] = launch(&yard, pair(&yard, script));
+    let verdict = yard.verdict(id(1), a);
+    let complaints = yard.read(id(1), a, "stderr.txt");
+    assert_eq!(verdict, Verdict::Exited(0), "{complaints}");
+    let expected = "typed\non b\ncode 7\nshell 0\nin a shell on b\n\
+                    real: -p 2222 me@elsewhere.invalid -v echo done\ncode 255\ncode 255\n";
+    assert_eq!(yard.read(id(1), a, "stdout.txt"), expected, "{complaints}");
+    assert!(
+        complaints.contains("no other ssh is in PATH; the job's nodes: a, b, tvm-a, tvm-b"),
+        "{complaints}"
+    );
+    assert!(complaints.contains("ssh -N to b"), "{complaints}");
+    stopped(&yard, b);
+}
+
+#[test]
+fn preparations_of_a_job_reach_its_other_nodes() {
+    let yard = Yard::new();
+    let mut plans = pair(&yard, "echo ran");
+    for ((node, plan), other) in plans.iter_mut().zip(["b", "a"]) {
+        let remote = plan.remote.clone().unwrap();
+        let out = yard.out(id(1), *node).display().to_string();
+        let script = format!("ssh {other} echo \"prepared by \\$ON\"");
+        let mut preparation = crate::yard::process("job preparation", &script, &plan.job_directory, &out);
+        preparation.environment.extend(remote.environment);
+        preparation.decides = false;
+        plan.preparation = Some(preparation);
+    }
+    let [a, b] = launch(&yard, plans);
+    assert_eq!(
+        yard.verdict(id(1), a),
+        Verdict::Exited(0),
+        "{}",
+        yard.read(id(1), a, "stderr.txt")
+    );
+    assert_eq!(yard.read(id(1), a, "stdout.txt"), "prepared by b\nran\n");
+    assert_eq!(yard.read(id(1), b, "stdout.txt"), "prepared by a\n");
+    stopped(&yard, b);
 }

@@ -44,6 +44,22 @@ pub enum CallError {
         /// Those that take commands.
         nodes: String,
     },
+    /// `ssh` is called for more than a command.
+    #[error("ssh -{option} to {node}: to a node of the same job ssh runs commands and shells alone")]
+    Option {
+        /// The node.
+        node: String,
+        /// The option.
+        option: char,
+    },
+    /// There is no real ssh for a host that is no node of the job.
+    #[error("{host} is no node of this job, and no other ssh is in PATH; the job's nodes: {nodes}")]
+    NoSsh {
+        /// The host asked for.
+        host: String,
+        /// Nodes that take commands.
+        nodes: String,
+    },
     /// The command line is too long.
     #[error("the command has {bytes} bytes; use at most {LONGEST}")]
     TooLong {
@@ -82,22 +98,29 @@ pub enum CallError {
 pub fn call(arguments: &[OsString], shared: Option<&OsStr>) -> Result<i32, CallError> {
     let (node, command) = read(arguments).ok_or(CallError::Usage)?;
     let shared = Path::new(shared.filter(|path| !path.is_empty()).ok_or(CallError::NoJob)?);
+    let stdin = io::stdin();
+    run(&node, &command, shared, &stdin)
+}
+
+/// Runs a command on a node of the job whose shared directory is `shared`, with this process's stdout and stderr.
+pub(super) fn run(node: &str, command: &OsStr, shared: &Path, stdin: &impl AsFd) -> Result<i32, CallError> {
     let bytes = command.as_bytes().len();
     if bytes > LONGEST {
         return Err(CallError::TooLong { bytes });
     }
-    let socket = poll_for(&node, shared)?;
+    let socket = poll_for(node, shared)?;
     let failed = |source: Errno| CallError::System {
-        node: node.clone(),
+        node: node.to_owned(),
         source: source.into(),
     };
-    send(&socket, command.as_bytes()).map_err(failed)?;
+    send(&socket, command.as_bytes(), stdin).map_err(failed)?;
     let mut answer = [0; LONGEST_ANSWER];
     let length = match recv(&socket, &mut answer, RecvFlags::empty()) {
         Ok((length, _)) => length,
         Err(Errno::CONNRESET) => 0,
         Err(error) => return Err(failed(error)),
     };
+    let node = node.to_owned();
     match answer[..length].split_first_chunk() {
         Some((code, [])) => Ok(i32::from_le_bytes(*code)),
         Some((_, why)) => Err(CallError::NotStarted {
@@ -106,6 +129,12 @@ pub fn call(arguments: &[OsString], shared: Option<&OsStr>) -> Result<i32, CallE
         }),
         None => Err(CallError::Ended { node }),
     }
+}
+
+/// Where the node of this name or address takes commands, if it is one that may have a socket.
+pub(super) fn socket(shared: &Path, node: &str) -> Option<PathBuf> {
+    let good = !node.is_empty() && !node.contains('/');
+    good.then(|| shared.join(format!("{SOCKET}{node}")))
 }
 
 /// The node and the command.
@@ -136,10 +165,7 @@ fn poll_for(node: &str, shared: &Path) -> Result<OwnedFd, CallError> {
         asked: node.to_owned(),
         nodes: nodes(shared).join(", "),
     };
-    if node.is_empty() || node.contains('/') {
-        return Err(missing());
-    }
-    let path: PathBuf = shared.join(format!("{SOCKET}{node}"));
+    let path = socket(shared, node).ok_or_else(missing)?;
     let deadline = since_boot() + PATIENCE;
     loop {
         let tried = socket_at(&path, SocketFlags::empty()).and_then(|(socket, address, _folder)| {
@@ -161,7 +187,7 @@ fn poll_for(node: &str, shared: &Path) -> Result<OwnedFd, CallError> {
 }
 
 /// Addresses of the nodes that take commands now.
-fn nodes(shared: &Path) -> Vec<String> {
+pub(super) fn nodes(shared: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(shared).into_iter().flatten().flatten();
     let mut nodes: Vec<String> = entries
         .filter_map(|entry| Some(entry.file_name().to_str()?.strip_prefix(SOCKET)?.to_owned()))
@@ -170,8 +196,8 @@ fn nodes(shared: &Path) -> Vec<String> {
     nodes
 }
 
-fn send(socket: &OwnedFd, command: &[u8]) -> Result<(), Errno> {
-    let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
+fn send(socket: &OwnedFd, command: &[u8], stdin: &impl AsFd) -> Result<(), Errno> {
+    let (stdout, stderr) = (io::stdout(), io::stderr());
     let streams = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
     let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
     let mut control = SendAncillaryBuffer::new(&mut space);

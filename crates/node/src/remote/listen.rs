@@ -1,8 +1,9 @@
-//! The side that takes commands from the other nodes of the attempt.
+//! The side that takes requests by a socket: commands of the attempt's other nodes, and what people do who log in.
 
 use std::fs;
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use rustix::fd::OwnedFd;
@@ -11,7 +12,7 @@ use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, SocketFlags, accept_with, bind, listen,
     recvmsg, send,
 };
-use rustix::process::{Pid, Resource, Signal, getrlimit, kill_process_group};
+use rustix::process::{Pid, Resource, getrlimit};
 
 use super::{LONGEST, socket_at};
 use crate::process::NotStarted;
@@ -24,11 +25,16 @@ const MOST: usize = 512;
 /// processes that it has to end.
 const PART: usize = 4;
 
-/// Takes commands of one attempt.
+/// Most descriptors that come with a request.
+pub const STREAMS: usize = 3;
+
+/// Takes requests.
 #[derive(Debug)]
 pub struct Listener {
     socket: OwnedFd,
     path: PathBuf,
+    /// Links to it by other names.
+    links: Vec<PathBuf>,
     callers: Vec<Caller>,
     most: usize,
 }
@@ -37,18 +43,29 @@ pub struct Listener {
 #[derive(Debug)]
 struct Caller {
     socket: OwnedFd,
-    /// Its command, once it runs.
+    /// The process that runs for it.
     pid: Option<Pid>,
     gone: bool,
 }
 
-/// A command that came, and the streams that are to be its own.
+/// A request that came.
 #[derive(Debug)]
-pub struct Command {
-    /// The command line, for bash.
-    pub line: String,
-    /// Stdin, stdout and stderr.
-    pub streams: [OwnedFd; 3],
+pub struct Request {
+    /// What is asked for; never empty, without a NUL.
+    pub text: String,
+    /// Descriptors that came with it.
+    pub streams: Vec<OwnedFd>,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub enum Begun {
+    /// A process runs for it; the caller is told its end.
+    Runs(Pid),
+    /// It is refused; the caller is told why.
+    Refused(NotStarted),
+    /// Somebody else answers, on a copy of the caller's socket.
+    Elsewhere,
 }
 
 impl Listener {
@@ -65,9 +82,18 @@ impl Listener {
         Ok(Listener {
             socket,
             path: path.to_owned(),
+            links: Vec::new(),
             callers: Vec::new(),
             most: most(),
         })
+    }
+
+    /// Has the socket found at another path of the same directory too, from now on.
+    pub fn link(&mut self, other: &Path) -> io::Result<()> {
+        let _ = fs::remove_file(other);
+        symlink(self.path.file_name().unwrap_or_default(), other)?;
+        self.links.push(other.to_owned());
+        Ok(())
     }
 
     /// What to wait for.
@@ -77,8 +103,9 @@ impl Listener {
         more.then(|| self.socket.as_fd()).into_iter().chain(callers)
     }
 
-    /// Takes what has come; `start` starts a command and says which process it is.
-    pub fn step(&mut self, mut start: impl FnMut(Command) -> Result<Pid, NotStarted>) {
+    /// Takes what has come; `begin` begins a request, and is shown the caller's socket. Says for which processes
+    /// nobody waits any more: their callers have hung up.
+    pub fn step(&mut self, mut begin: impl FnMut(Request, &OwnedFd) -> Begun) -> Vec<Pid> {
         while self.callers.len() < self.most
             && let Ok(socket) = accept_with(&self.socket, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)
         {
@@ -89,9 +116,10 @@ impl Listener {
             });
         }
         for caller in &mut self.callers {
-            caller.step(&mut start);
+            caller.step(&mut begin);
         }
-        self.callers.retain(|caller| !caller.gone);
+        let gone = self.callers.extract_if(.., |caller| caller.gone);
+        gone.filter_map(|caller| caller.pid).collect()
     }
 
     /// A process has ended: whoever called it is told.
@@ -105,33 +133,30 @@ impl Listener {
 /// Nobody finds it any more, and who waits for an answer sees that none comes.
 impl Drop for Listener {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
+        for path in self.links.iter().chain([&self.path]) {
+            let _ = fs::remove_file(path);
+        }
     }
 }
 
 impl Caller {
-    fn step(&mut self, start: &mut impl FnMut(Command) -> Result<Pid, NotStarted>) {
+    fn step(&mut self, begin: &mut impl FnMut(Request, &OwnedFd) -> Begun) {
         let longest = match self.pid {
             None => LONGEST,
             Some(_) => 0,
         };
         match receive(&self.socket, longest) {
-            Ok(Some(command)) if self.pid.is_none() => match start(command) {
-                Ok(pid) => self.pid = Some(pid),
-                Err(why) => {
+            Ok(Some(request)) if self.pid.is_none() => match begin(request, &self.socket) {
+                Begun::Runs(pid) => self.pid = Some(pid),
+                Begun::Refused(why) => {
                     self.answer(why.exit_code, &why.error.message);
                     self.gone = true;
                 }
+                Begun::Elsewhere => self.gone = true,
             },
             Err(Errno::AGAIN | Errno::INTR) => {}
-            // It went away, or says what nobody should. Its command is told so, as of a terminal that hangs up; one
-            // that made itself independent goes on.
-            Ok(_) | Err(_) => {
-                if let Some(pid) = self.pid {
-                    let _ = kill_process_group(pid, Signal::HUP);
-                }
-                self.gone = true;
-            }
+            // It went away, or says what nobody should.
+            Ok(_) | Err(_) => self.gone = true,
         }
     }
 
@@ -149,10 +174,10 @@ fn most() -> usize {
     descriptors.map_or(MOST, |limit| MOST.min(limit / PART))
 }
 
-/// The next message: a command of at most `longest` bytes, or `None` when it is none or the caller is gone.
-fn receive(socket: &OwnedFd, longest: usize) -> Result<Option<Command>, Errno> {
+/// The next message: a request of at most `longest` bytes, or `None` when it is none or the caller is gone.
+fn receive(socket: &OwnedFd, longest: usize) -> Result<Option<Request>, Errno> {
     let mut text = vec![0; longest + 1];
-    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(STREAMS))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let flags = RecvFlags::CMSG_CLOEXEC;
     let received = recvmsg(socket, &mut [IoSliceMut::new(&mut text)], &mut control, flags)?;
@@ -165,8 +190,8 @@ fn receive(socket: &OwnedFd, longest: usize) -> Result<Option<Command>, Errno> {
         .flatten()
         .collect();
     text.truncate(received.bytes);
-    let command = streams.try_into().ok().zip(String::from_utf8(text).ok());
-    Ok(command
-        .filter(|(_, line)| !line.is_empty() && line.len() <= longest && !line.contains('\0'))
-        .map(|(streams, line)| Command { line, streams }))
+    Ok(String::from_utf8(text)
+        .ok()
+        .filter(|text| !text.is_empty() && text.len() <= longest && !text.contains('\0'))
+        .map(|text| Request { text, streams }))
 }

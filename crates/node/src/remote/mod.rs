@@ -6,6 +6,7 @@
 
 mod call;
 mod listen;
+mod ssh;
 
 use std::io;
 use std::path::Path;
@@ -14,15 +15,19 @@ use rustix::fd::OwnedFd;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 
 pub use call::{CallError, call};
-pub(crate) use listen::{Command, Listener};
+pub(crate) use listen::{Begun, Listener, Request, STREAMS};
+pub use ssh::{Place, ssh};
 
 use crate::look::OpenFolder;
 
-/// Longest command line, in bytes: Linux starts nothing with a longer argument.
-const LONGEST: usize = 128 * 1024;
+/// Longest request, in bytes: Linux starts nothing with a longer argument.
+pub(crate) const LONGEST: usize = 128 * 1024;
 
 /// A socket that keeps the bounds of messages, and its address: short, though the path may be long.
-fn socket_at(path: &Path, flags: SocketFlags) -> io::Result<(OwnedFd, SocketAddrUnix, OpenFolder)> {
+pub(crate) fn socket_at(
+    path: &Path,
+    flags: SocketFlags,
+) -> io::Result<(OwnedFd, SocketAddrUnix, OpenFolder)> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(io::Error::from(io::ErrorKind::InvalidInput));
     };

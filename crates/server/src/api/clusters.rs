@@ -7,10 +7,9 @@ use trainyard_domain::name::{Name, Region, SubscriptionId, excerpt};
 use trainyard_domain::resource_id::cluster_id;
 use trainyard_domain::spec::{ClusterSpec, MountVolumes};
 use trainyard_domain::state::{
-    Allocation, BatchAiError, Cluster, ClusterStatus, FileServer, Node, Workspace, cluster_errors,
+    Allocation, BatchAiError, Cluster, ClusterStatus, FileServer, Workspace, cluster_errors,
 };
 use trainyard_store::{Goal, NewCluster, Snapshot, StoreError, Tx};
-use trainyard_wire::v2018_05_01 as wire;
 use trainyard_wire::{ApiVersion, Wish};
 use uuid::Uuid;
 
@@ -23,9 +22,6 @@ use crate::arm_error::{ApiError, Kind};
 use crate::http::{Call, Reply};
 use crate::lro;
 use crate::settings::{Quotas, VmSize};
-
-/// Port of remote login on a node's own address.
-const LOGIN_PORT: u16 = 22;
 
 /// The volumes of a cluster in its body.
 const VOLUMES: &str = "properties.nodeSetup.mountVolumes";
@@ -254,22 +250,13 @@ pub async fn delete(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
     Ok(app.outcome(&links, outcome.await?))
 }
 
-/// Clusters_ListRemoteLoginInformation: every allocated node with its own address.
+/// Clusters_ListRemoteLoginInformation: every allocated node.
 pub fn remote_login(app: &App, call: &Call) -> Result<Reply, ApiError> {
     let (place, name) = (call.place()?, call.name("clusterName")?);
-    let nodes: Vec<Node> = app.read(|s| Ok(s.nodes_of(find(s, &place, &name)?.meta.uid)?))?;
-    Ok(logins(nodes.into_iter().map(|n| (n.name, n.address))))
-}
-
-/// Where nodes can be reached.
-pub(super) fn logins(nodes: impl Iterator<Item = (String, std::net::Ipv4Addr)>) -> Reply {
-    let login = |(node_id, ip_address)| wire::RemoteLogin {
-        node_id,
-        ip_address,
-        port: LOGIN_PORT,
-    };
-    let logins: Vec<_> = nodes.map(login).collect();
-    Reply::ok(wire::remote_login(&logins, None))
+    super::logins::list(app, |s| {
+        let nodes = s.nodes_of(find(s, &place, &name)?.meta.uid)?;
+        Ok(nodes.into_iter().map(|n| (n.uid, n.name, n.address)).collect())
+    })
 }
 
 fn id_of(cluster: &Cluster) -> String {

@@ -291,11 +291,11 @@ fn follow(
 /// Jobs_ListRemoteLoginInformation: the nodes on which the job runs or ran last.
 pub fn remote_login(app: &App, call: &Call) -> Result<Reply, ApiError> {
     let (place, name) = (call.job_place()?, call.name("jobName")?);
-    let job = app.read(|s| find(s, &place, &name))?;
-    let nodes = job.status.placement.map(|p| p.nodes).unwrap_or_default();
-    Ok(super::clusters::logins(
-        nodes.into_iter().map(|n| (n.name, n.address)),
-    ))
+    super::logins::list(app, |s| {
+        let nodes = find(s, &place, &name)?.status.placement.map(|p| p.nodes);
+        let nodes = nodes.unwrap_or_default().into_iter();
+        Ok(nodes.map(|n| (n.uid, n.name, n.address)).collect())
+    })
 }
 
 fn id_of(job: &Job) -> String {

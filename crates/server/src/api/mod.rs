@@ -9,6 +9,7 @@ pub mod groups;
 pub mod imports;
 pub mod jobs;
 pub mod keys;
+mod logins;
 mod mounts;
 pub mod nodes;
 pub mod operations;

@@ -73,6 +73,8 @@ pub struct PumpError(#[source] StoreError);
 pub struct Progress {
     /// There is more to do at once.
     pub again: bool,
+    /// Nodes may have been made or removed.
+    pub nodes: bool,
 }
 
 /// What a round has decided; it is on disk.
@@ -108,14 +110,17 @@ impl Pump {
     /// The store's.
     pub fn round(&mut self, full: bool) -> Result<Progress, PumpError> {
         let decided = self.decide(full)?;
-        let effects = decided.effects.into_iter().chain(self.fetched());
-        for effect in effects.collect::<Vec<_>>() {
+        let effects: Vec<Effect> = decided.effects.into_iter().chain(self.fetched()).collect();
+        let of_nodes = |effect: &Effect| matches!(effect, Effect::EnsureNode { .. } | Effect::ReleaseNode(_));
+        let nodes = full || effects.iter().any(of_nodes);
+        for effect in effects {
             // A mistake of ours with one job must not keep the others from the engine.
             if catch_unwind(AssertUnwindSafe(|| self.perform(effect))).is_err() {
                 error!("telling the engine panicked; it is told again in a full round");
             }
         }
         Ok(Progress {
+            nodes,
             again: decided.again
                 || !(self.seen.is_empty() && self.refused.is_empty() && self.removed.is_empty()),
         })

@@ -20,6 +20,7 @@ mod house;
 mod imports;
 mod jobs;
 mod keys;
+mod login;
 mod mangled;
 mod members;
 mod names;

@@ -8,6 +8,7 @@ mod file_servers;
 mod groups;
 mod imports;
 mod jobs;
+mod logins;
 mod meta;
 mod nodes;
 mod operations;
@@ -56,6 +57,11 @@ pub const MIGRATIONS: &[Migration] = &[
         number: 4,
         name: "service principals",
         sql: include_str!("0004_principals.sql"),
+    },
+    Migration {
+        number: 5,
+        name: "ports of remote login",
+        sql: include_str!("0005_login.sql"),
     },
 ];
 
