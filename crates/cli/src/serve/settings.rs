@@ -153,7 +153,7 @@ fn hidden(config: &Config) -> anyhow::Result<Vec<PathBuf>> {
     let accounts = config
         .storage_accounts
         .values()
-        .map(|account| account.directory.as_path());
+        .filter_map(|account| account.directory.as_deref());
     let folders = [Some(config.data()), config.file_servers.directory.as_deref()];
     let mut hidden = Vec::new();
     for folder in folders.into_iter().flatten().chain(accounts) {
