@@ -439,7 +439,7 @@ impl ApiError {
                      put into it. Delete that workspace or use another location."
                 ),
             ),
-            // Not a 5xx: clients try those again for minutes, each time at the cost of a time-out.
+            // Not a 5xx: clients try those three times more, each at the cost of a time-out.
             ApiError::StoreUnreachable(error) => {
                 shown(StatusCode::FAILED_DEPENDENCY, "StorageAccountUnreachable", error.to_string())
             }

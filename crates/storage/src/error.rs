@@ -40,9 +40,9 @@ pub enum StorageError {
         /// What was wanted.
         place: Place,
         /// The address of the store.
-        store: String,
+        store: Box<str>,
         /// What happened.
-        why: String,
+        why: Box<str>,
     },
     /// The store of the account does not do what it is asked.
     #[error(
@@ -53,9 +53,9 @@ pub enum StorageError {
         /// What was wanted.
         place: Place,
         /// The address of the store.
-        store: String,
+        store: Box<str>,
         /// Its answer.
-        said: String,
+        said: Box<str>,
     },
     /// The file system failed.
     #[error("{doing} {place} failed on the server: its file system must be looked at")]

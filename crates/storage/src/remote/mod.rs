@@ -159,28 +159,17 @@ impl Remote {
             Store::Azure(azure) => azure.endpoint(place.kind),
             Store::S3(s3) => s3.endpoint(),
         };
-        let (place, store) = (place.clone(), store.to_string());
-        match failed {
-            Failed::NoAnswer(why) => StorageError::Unreachable {
-                place,
-                store,
-                why: why.to_string(),
-            },
-            Failed::Refused(status, Some(code)) => StorageError::Refused {
-                place,
-                store,
-                said: format!("{status}, {code}"),
-            },
-            Failed::Refused(status, None) => StorageError::Refused {
-                place,
-                store,
-                said: status.to_string(),
-            },
-            Failed::Strange => StorageError::Refused {
-                place,
-                store,
-                said: "something that is no listing".to_owned(),
-            },
-        }
+        let (place, store) = (place.clone(), store.to_string().into());
+        let said = match failed {
+            Failed::NoAnswer(why) => {
+                let why = why.to_string().into();
+                return StorageError::Unreachable { place, store, why };
+            }
+            Failed::Refused(status, Some(code)) => format!("{status}, {code}"),
+            Failed::Refused(status, None) => status.to_string(),
+            Failed::Strange => "something that is no listing".to_owned(),
+        };
+        let said = said.into();
+        StorageError::Refused { place, store, said }
     }
 }
