@@ -14,6 +14,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::Mode;
 use rustix::process::{Pid, getpid, set_child_subreaper, setsid, umask};
 use trainyard_domain::ids::PlacementId;
+use trainyard_domain::launch::Process;
 use trainyard_domain::state::{BatchAiError, Verdict};
 
 use crate::attempt::{Attempt, Surroundings, describe};
@@ -292,15 +293,27 @@ impl Node {
         }
     }
 
+    /// The setup task, taken out of `node.json` too: its secrets need not lie in a file as long as the node lives. Nobody
+    /// starts a node again by that file.
+    fn take_setup_task(&mut self) -> Option<Process> {
+        let setup = self.file.plan.setup.take()?;
+        if let Err(error) = files::write(&self.folder.node(), &self.file) {
+            crate::say(format_args!(
+                "the secrets of the setup task stay in node.json: {error}"
+            ));
+        }
+        Some(setup)
+    }
+
     fn begin_setup_task(&mut self, mounted: Result<(), BatchAiError>) {
+        let setup = self.take_setup_task();
         let Setup::Mounting(mut volumes, journal) = std::mem::take(&mut self.setup) else {
             return;
         };
         for note in volumes.notes() {
             journal.say(note);
         }
-        let plan = &self.file.plan;
-        let directories = plan.directories.clone();
+        let directories = self.file.plan.directories.clone();
         let made = mounted.and_then(|()| self.view.run(move || place::make_all(&directories)));
         if let Err(error) = made {
             journal.say(describe(&error));
@@ -308,7 +321,7 @@ impl Node {
             return self.set_phase(Phase::SetupFailed(vec![error]));
         }
         journal.say(format_args!("{} volumes mounted", volumes.up()));
-        let Some(setup) = plan.setup.clone() else {
+        let Some(setup) = setup else {
             self.setup = Setup::Over(volumes);
             return self.become_ready();
         };

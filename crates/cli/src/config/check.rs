@@ -101,6 +101,21 @@ pub fn check(config: &Config) -> Result<(), Unusable> {
             "1 to 100000 is possible",
         )?;
     }
+    let vaults = &config.key_vaults;
+    for (key, value, most) in [
+        ("key_vaults.timeout_seconds", vaults.timeout_seconds, 3600),
+        ("key_vaults.parallel", vaults.parallel, 64),
+    ] {
+        let rule = "1 to 3600 seconds and 1 to 64 at once are possible";
+        require((1..=most).contains(&value), key, value, rule)?;
+    }
+    let named = |argument: &String| ["{url}", "{name}"].iter().any(|part| argument.contains(part));
+    require(
+        vaults.command.is_empty() || vaults.command.iter().skip(1).any(named),
+        "key_vaults.command",
+        vaults.command.join(" "),
+        "one of its arguments must have {url} or {name} in it, which stand for the secret that is asked for",
+    )?;
     let body = config.limits.body_bytes;
     require(
         (1 << 10..=1 << 30).contains(&body.0),

@@ -330,4 +330,34 @@ pub const KEYS: &[Key] = &[
         "`file-servers` in the data folder",
         "Where the folders of file servers lie. Move them along when you change it.",
     ),
+    key(
+        "secrets.key_file",
+        Kind::Text,
+        "`secret-key` in the data folder",
+        "File of the key that seals secrets, made at the first start. Not read where `TRAINYARD_SECRET_KEY` or a systemd credential gives the key. See [secrets](secrets.md).",
+    ),
+    key(
+        "key_vaults.folder",
+        Kind::Text,
+        "none",
+        "Folder with the secrets of key vaults, in files `VAULT/SECRET` or `VAULT/SECRET/VERSION`. Looked at before the command is asked. See [secrets](secrets.md).",
+    ),
+    key(
+        "key_vaults.command",
+        Kind::List,
+        "none",
+        "Program and arguments that print a secret of a key vault. `{url}`, `{vault}`, `{vault_id}`, `{name}` and `{version}` in an argument stand for what is asked for.",
+    ),
+    key(
+        "key_vaults.timeout_seconds",
+        Kind::Number,
+        "60",
+        "Seconds that one secret of a key vault may take, all tries together, 1 to 3600.",
+    ),
+    key(
+        "key_vaults.parallel",
+        Kind::Number,
+        "8",
+        "For how many jobs and nodes at once secrets are fetched from key vaults, 1 to 64.",
+    ),
 ];

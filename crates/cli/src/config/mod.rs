@@ -44,6 +44,8 @@ pub struct Config {
     pub vm_sizes: BTreeMap<String, VmSize>,
     pub storage_accounts: BTreeMap<String, StorageAccount>,
     pub file_servers: FileServers,
+    pub secrets: Secrets,
+    pub key_vaults: KeyVaults,
 }
 
 /// `[tls]`: both files, or `local`, or nothing.
@@ -184,6 +186,39 @@ pub struct FileServers {
     pub directory: Option<PathBuf>,
 }
 
+/// `[secrets]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Secrets {
+    /// Where the key that seals lies; `None` is in the data folder.
+    pub key_file: Option<PathBuf>,
+}
+
+/// `[key_vaults]`: how secrets of key vaults are had. With neither folder nor command they are not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KeyVaults {
+    /// `VAULT/SECRET` and `VAULT/SECRET/VERSION` beneath it; looked at first.
+    pub folder: Option<PathBuf>,
+    /// A program with its arguments.
+    pub command: Vec<String>,
+    /// Seconds that one secret may take, all tries together.
+    pub timeout_seconds: u32,
+    /// How many are asked for at once.
+    pub parallel: u32,
+}
+
+impl Default for KeyVaults {
+    fn default() -> Self {
+        Self {
+            folder: None,
+            command: Vec::new(),
+            timeout_seconds: 60,
+            parallel: 8,
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -204,6 +239,8 @@ impl Default for Config {
             vm_sizes: BTreeMap::new(),
             storage_accounts: BTreeMap::new(),
             file_servers: FileServers::default(),
+            secrets: Secrets::default(),
+            key_vaults: KeyVaults::default(),
         }
     }
 }
@@ -271,6 +308,12 @@ impl Config {
     /// The data folder; set by [`layers::load`].
     pub fn data(&self) -> &std::path::Path {
         self.data.as_deref().unwrap_or(std::path::Path::new("."))
+    }
+
+    /// The file of the key that seals secrets, unless that comes from elsewhere.
+    pub fn key_file(&self) -> PathBuf {
+        let own = self.secrets.key_file.clone();
+        own.unwrap_or_else(|| self.data().join("secret-key"))
     }
 
     /// The sizes of the catalogue with those of the configuration over them, by upper-case name.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::accounts::{AccountKind, Files};
-use super::layers::{ConfigError, Flag, Surroundings, load};
+use super::layers::{ConfigError, Flag, SECRET_KEY_VARIABLE, Surroundings, load};
 use super::*;
 use crate::config::keys::KEYS;
 
@@ -25,6 +25,7 @@ impl Place {
         let surroundings = Surroundings {
             variables,
             folder: folder.path().to_owned(),
+            ..Surroundings::default()
         };
         Self { folder, surroundings }
     }
@@ -236,7 +237,8 @@ fn paths_start_from_where_they_are_written() {
     let file = place.write(
         "etc/own.toml",
         "data = \"d\"\n[storage_accounts.a]\ndirectory = \"s\"\n[storage_accounts.b]\nkind = \"azure\"\n\
-         key_file = \"k\"\n[file_servers]\ndirectory = \"f\"\n",
+         key_file = \"k\"\n[file_servers]\ndirectory = \"f\"\n\
+         [secrets]\nkey_file = \"k\"\n[key_vaults]\nfolder = \"v\"\n",
     );
     let flags = [Flag {
         flag: "--log",
@@ -249,6 +251,8 @@ fn paths_start_from_where_they_are_written() {
     assert_eq!(config.storage_accounts["a"].directory, Some(here.join("etc/s")));
     assert_eq!(config.storage_accounts["b"].key_file, Some(here.join("etc/k")));
     assert_eq!(config.file_servers.directory, Some(here.join("etc/f")));
+    assert_eq!(config.key_file(), here.join("etc/k"));
+    assert_eq!(config.key_vaults.folder, Some(here.join("etc/v")));
     assert_eq!(config.log.file, Some(here.join("l")));
     let named = Place::new(&[("TRAINYARD_CONFIG", "absent.toml")]).refusal(&[]);
     assert!(
@@ -257,6 +261,36 @@ fn paths_start_from_where_they_are_written() {
     );
     place.write(DEFAULT_FILE, "data = \"/elsewhere\"\n");
     assert!(place.refusal(&[]).contains("/elsewhere"));
+}
+
+/// The key is nobody's to see: not among the variables, not in what is printed of them.
+#[test]
+fn the_key_of_the_environment_is_taken_out() {
+    let text = "not to be seen";
+    let variables = [
+        (SECRET_KEY_VARIABLE.into(), text.into()),
+        ("PATH".into(), "/bin".into()),
+    ];
+    let found = Surroundings::new(variables.into(), "/".into());
+    assert_eq!(found.secret_key.as_ref().unwrap().reveal(), text);
+    assert_eq!(found.variables.len(), 1);
+    assert!(!format!("{found:?}").contains(text));
+}
+
+#[test]
+fn a_command_for_key_vaults_is_told_what_to_fetch() {
+    let place = Place::new(&[]);
+    for (command, good) in [
+        ("[\"fetch\", \"{url}\"]", true),
+        ("[\"fetch\", \"-x\", \"secret/{vault}/{name}\"]", true),
+        ("[\"fetch\"]", false),
+        ("[\"{name}\"]", false),
+        ("[\"fetch\", \"{vault}\"]", false),
+    ] {
+        place.write(DEFAULT_FILE, &format!("[key_vaults]\ncommand = {command}\n"));
+        assert_eq!(place.load(&[]).is_ok(), good, "{command}");
+    }
+    assert!(place.refusal(&[]).contains("{url} or {name}"));
 }
 
 #[test]
@@ -373,6 +407,7 @@ fn full() -> Config {
             grace_seconds: 1,
             level: LevelWish::Plain,
             run_as: Some("x".into()),
+            mount_commands: vec!["x".into()],
         },
         limits: Limits {
             body_bytes: ByteSize(1),
@@ -420,6 +455,13 @@ fn full() -> Config {
         )]
         .into(),
         file_servers: FileServers { directory: some() },
+        secrets: Secrets { key_file: some() },
+        key_vaults: KeyVaults {
+            folder: some(),
+            command: vec!["x".into()],
+            timeout_seconds: 1,
+            parallel: 1,
+        },
     }
 }
 

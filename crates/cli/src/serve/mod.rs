@@ -3,6 +3,7 @@
 mod accounts;
 mod backup;
 mod files;
+mod key;
 mod listen;
 mod ports;
 mod scratch;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 pub use backup::{backup, restore};
+pub use key::{Keys, keys};
 pub use scratch::{Scratch, Scratches};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -22,20 +24,17 @@ use tracing::info;
 use trainyard_engine_local::{LocalEngine, NodeProgram, end_all};
 use trainyard_server::{App, Ports, Random, SignInKey, Stop};
 use trainyard_storage::{AccountName, Kind, LinkKey, ShareName};
-use trainyard_store::db::Settings as DbSettings;
 use trainyard_store::lock::FolderLock;
-use trainyard_store::seal::SealKey;
 use trainyard_store::{Store, StoreError};
+use trainyard_vaults::Fetcher;
 
 use crate::config::Config;
 use crate::config::layers::Surroundings;
 use listen::{AdminSocket, Listening};
-use ports::{SystemClock, SystemRandom, monotonic};
+use ports::{SystemClock, SystemRandom};
 
 /// The store's file in the data folder.
 const STORE: &str = "trainyard.db";
-/// The key that seals its secrets.
-const SEAL_KEY: &str = "secret-key";
 /// Under what the store keeps the subscription made at the first start, and the key of download links.
 const SUBSCRIPTION: &str = "subscription";
 const LINK_KEY: &str = "link_key";
@@ -76,13 +75,10 @@ impl Running {
 /// Starts the server: listening and ready when this returns.
 pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Result<Running> {
     let data = config.data().to_owned();
+    key::keep_private();
     let lock = FolderLock::acquire(&data)?;
     let random = SystemRandom;
-    let store = Store::open(
-        &data.join(STORE),
-        &DbSettings::new(Arc::new(monotonic())),
-        seal_key(&data)?,
-    )?;
+    let store = key::open_store(config, surroundings)?;
     let facts = first_facts(&store, &random)?;
     let engine = Arc::new(LocalEngine::open(
         &settings::engine_root(&data),
@@ -100,6 +96,7 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
         engine: engine.clone(),
         accounts: Arc::new(accounts::accounts(config, surroundings)?),
         file_servers: settings::file_servers(config),
+        vaults: settings::vaults(config, surroundings),
         link_key: Arc::new(LinkKey::new(facts.link_key)),
         sign_in_key: Arc::new(SignInKey::new(facts.sign_in_key)),
     };
@@ -114,6 +111,7 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
             });
         }
     });
+    let vaults = ports.vaults.clone();
     let app = App::new(
         settings::service(config, facts.subscription, facts.tenant)?,
         ports,
@@ -129,6 +127,7 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
         app,
         store,
         engine,
+        vaults,
         data,
         grace: config.local.grace_seconds,
         _lock: lock,
@@ -144,6 +143,7 @@ struct House {
     app: Arc<App>,
     store: Store,
     engine: Arc<LocalEngine>,
+    vaults: Option<Fetcher>,
     data: PathBuf,
     grace: u32,
     _lock: FolderLock,
@@ -192,6 +192,9 @@ impl House {
         };
         let (by_tcp, by_socket, ()) = tokio::join!(by_tcp, by_socket, ended);
         self.app.end_pump();
+        if let Some(vaults) = self.vaults {
+            tokio::task::spawn_blocking(move || vaults.end()).await?;
+        }
         tokio::task::spawn_blocking(move || pump.join())
             .await?
             .map_err(|_| anyhow::anyhow!("the pump panicked"))?;
@@ -250,13 +253,6 @@ fn first_facts(store: &Store, random: &dyn Random) -> anyhow::Result<Facts> {
         link_key: key(link_key, "download links")?,
         sign_in_key: key(sign_in_key, "access tokens")?,
     })
-}
-
-fn seal_key(data: &Path) -> anyhow::Result<SealKey> {
-    Ok(SealKey::load_or_create(
-        &data.join(SEAL_KEY),
-        trainyard_store::seal::system_random(),
-    )?)
 }
 
 /// The directory behind a file share of the built-in storage, made if it is missing.

@@ -129,6 +129,7 @@ impl Scratches {
             engine: Arc::new(NoNodes),
             accounts: Arc::new(accounts::directories(&config)?),
             file_servers: settings::file_servers(&config),
+            vaults: None,
             link_key: Arc::new(LinkKey::new(secret)),
             sign_in_key: Arc::new(SignInKey::new(secret)),
         };

@@ -1,7 +1,7 @@
 //! Launch plans: what each node has to do for a job, made by pure functions.
 //!
 //! [`job_plans`] and [`node_plan`] are the two doors. What a plan may not use yet is refused by name
-//! ([`job_unavailable`], [`cluster_unavailable`]); where files lie in storage is told by [`locate`].
+//! ([`job_unavailable`], [`cluster_unavailable`]), a secret that still is in a key vault too ([`vault_unavailable`]); where files lie in storage is told by [`locate`].
 
 mod asked;
 mod attempt;
@@ -38,7 +38,7 @@ pub use path::FIXED_MOUNT_ROOT;
 pub use place::{STDOUTERR, locate, outputs};
 pub use plan::*;
 pub use quote::shell_quote;
-pub use unavailable::{cluster_unavailable, job_unavailable};
+pub use unavailable::{cluster_unavailable, job_unavailable, vault_unavailable};
 pub use work::{node_decides, ports_of};
 
 #[cfg(test)]

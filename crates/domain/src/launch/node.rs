@@ -12,7 +12,7 @@ use super::mounts::mounts;
 use super::path::{MOUNT_ROOT, join, resolve_directory};
 use super::plan::{NodePaths, NodePlan, Process};
 use super::script::bash;
-use super::unavailable::cluster_unavailable;
+use super::unavailable::{cluster_unavailable, vault_unavailable};
 
 /// A node to be set up: all that its plan is made of.
 pub struct NodeLaunch<'a> {
@@ -38,7 +38,7 @@ pub struct NodeLaunch<'a> {
 
 /// What the node has to be, or what its cluster asks for that this version cannot do.
 pub fn node_plan(node: &NodeLaunch<'_>) -> Result<NodePlan, BatchAiError> {
-    if let Some(error) = cluster_unavailable(node.cluster) {
+    if let Some(error) = cluster_unavailable(node.cluster).or_else(|| vault_unavailable(node.cluster)) {
         return Err(error);
     }
     let setup = node.cluster.node_setup.as_ref();

@@ -48,7 +48,7 @@ pub struct JobStatus {
     pub losses: u32,
     /// Start, end, exit code and errors, as shown.
     pub execution: Option<ExecutionInfo>,
-    /// Why it waits, in plain words; only while it is queued.
+    /// Why it waits, in plain words: while it is queued, and while its secrets are fetched before it begins.
     pub waiting: Option<String>,
     /// Why it is back in the line; only while it is queued again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -454,7 +454,10 @@ impl JobStatus {
         match (&placed.seen, &seen) {
             (Seen::Nothing, Seen::Active | Seen::Decided | Seen::Ended(_) | Seen::Lost)
             | (Seen::Active, Seen::Decided | Seen::Ended(_) | Seen::Lost)
-            | (Seen::Decided, Seen::Ended(_) | Seen::Lost) => placed.seen = seen,
+            | (Seen::Decided, Seen::Ended(_) | Seen::Lost) => {
+                placed.seen = seen;
+                self.waiting = None;
+            }
             (Seen::Nothing | Seen::Active | Seen::Decided | Seen::Ended(_) | Seen::Lost, _) => {
                 return Err(JobRefusal::NoChange);
             }

@@ -44,7 +44,7 @@ fn paths_are_those_of_the_original_service_and_the_host_name_is_the_nodes() {
     );
     let lines: Vec<&str> = said.lines().collect();
     assert_eq!(lines[0], "/mnt/batch/tasks/shared/LS_root/jobs/job-1-1");
-    assert_eq!(lines[1], "tvm-1_1");
+    assert_eq!(lines[1], "tvm-1-1");
     assert!(lines[2].starts_with("127.0.0.1"), "{said}");
     assert_eq!(lines[4], "0");
 }

@@ -62,8 +62,11 @@ pub enum Effect {
 }
 
 impl Pump {
-    /// Tells the engine. What fails here is seen in the next round.
+    /// Tells the engine, or fetches first what lies in key vaults. What fails here is seen in the next round.
     pub fn perform(&mut self, effect: Effect) {
+        let Some(effect) = self.fetch_first(effect) else {
+            return;
+        };
         let engine = &self.ports.engine;
         match effect {
             Effect::EnsureNode {

@@ -15,6 +15,7 @@ mod preemption;
 mod room;
 mod shares;
 mod sources;
+mod vaults;
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,12 +25,14 @@ use jiff::Timestamp;
 use tracing::error;
 use trainyard_domain::ids::{PlacementId, Uid};
 use trainyard_domain::state::BatchAiError;
-use trainyard_engine::{Capacity, Observation, PlacementSeen};
+use trainyard_engine::{Capacity, NodeSeen, Observation, PlacementSeen};
 use trainyard_store::{StoreError, Tx};
 
 pub use effects::{Effect, delete_folders};
 pub use jobs::{apply_to_job, begin_job_deletion};
 pub use preemption::{job_on, preempt};
+
+use vaults::Desk;
 
 use crate::lro;
 use crate::ports::Ports;
@@ -44,6 +47,8 @@ pub struct Pump {
     seen: Vec<Observation>,
     /// Attempts that could not be told to the engine, and why, to be applied in the next round.
     refused: Vec<(PlacementId, BatchAiError)>,
+    /// What waits for secrets of key vaults.
+    desk: Desk,
     /// Folders that were taken away, to be noted in the next round.
     removed: Vec<String>,
     /// What is known of shares in stores elsewhere.
@@ -90,6 +95,7 @@ impl Pump {
             shares: Shares::new(wake),
             seen: Vec::new(),
             refused: Vec::new(),
+            desk: Desk::default(),
             removed: Vec::new(),
             full_next: true,
             free_ports: FREE_PORTS,
@@ -102,7 +108,8 @@ impl Pump {
     /// The store's.
     pub fn round(&mut self, full: bool) -> Result<Progress, PumpError> {
         let decided = self.decide(full)?;
-        for effect in decided.effects {
+        let effects = decided.effects.into_iter().chain(self.fetched());
+        for effect in effects.collect::<Vec<_>>() {
             // A mistake of ours with one job must not keep the others from the engine.
             if catch_unwind(AssertUnwindSafe(|| self.perform(effect))).is_err() {
                 error!("telling the engine panicked; it is told again in a full round");
@@ -150,6 +157,7 @@ impl Pump {
                 capacity: engine.capacity(self.free_ports),
                 now,
                 full,
+                vaults: self.ports.vaults.is_some(),
             };
             let write = self
                 .ports
@@ -183,6 +191,8 @@ struct Round {
     capacity: Capacity,
     now: Timestamp,
     full: bool,
+    /// Secrets can be fetched from key vaults.
+    vaults: bool,
 }
 
 impl Round {
@@ -195,6 +205,7 @@ impl Round {
     ) -> Result<Decided, StoreError> {
         let mut decided = Decided::default();
         let known: BTreeSet<_> = seen.iter().filter_map(placement_of).collect();
+        let nodes: BTreeSet<Uid> = seen.iter().filter_map(node_of).collect();
         self.observe(tx, seen, &mut decided)?;
         for (id, error) in refused {
             self.refuse(tx, id, error)?;
@@ -203,7 +214,7 @@ impl Round {
             tx.folder_is_removed(name)?;
         }
         if self.full {
-            self.tell_again(tx, &known, &mut decided)?;
+            self.tell_again(tx, &nodes, &known, &mut decided)?;
             tx.look_at_all_clusters()?;
             let error = BatchAiError::new(
                 "OperationTimedOut",
@@ -217,6 +228,17 @@ impl Round {
         }
         decided.again |= tx.next_look()?.is_some_and(|due| due <= self.now);
         Ok(decided)
+    }
+}
+
+/// The node that is there by an observation.
+fn node_of(seen: &Observation) -> Option<Uid> {
+    match seen {
+        Observation::Node {
+            seen: NodeSeen::Gone, ..
+        }
+        | Observation::Placement { .. } => None,
+        Observation::Node { node, .. } => Some(*node),
     }
 }
 

@@ -205,7 +205,7 @@ fn what_is_not_built_yet_fails_by_name() {
         wish["properties"][pointer] = value;
         wish
     };
-    let vault = json!({"sourceVault": {"id": "/a/b"}, "secretUrl": "https://v/s"});
+    let vault = json!({"sourceVault": {"id": "/a/b"}, "secretUrl": "https://v.vault.azure.net/secrets/s"});
     for (name, wish, member) in [
         (
             "container",

@@ -2,7 +2,7 @@
 
 use super::golden::cluster;
 use super::*;
-use crate::launch::{cluster_unavailable, job_unavailable};
+use crate::launch::{cluster_unavailable, job_unavailable, vault_unavailable};
 
 fn member(error: Option<BatchAiError>) -> Option<String> {
     error.map(|error| {
@@ -14,7 +14,7 @@ fn member(error: Option<BatchAiError>) -> Option<String> {
 }
 
 fn refused(spec: &JobSpec) -> Option<String> {
-    let found = job_unavailable(spec);
+    let found = job_unavailable(spec).or_else(|| vault_unavailable(spec));
     assert_eq!(plans_of(spec, 0).err(), found, "the plans agree");
     member(found)
 }
@@ -69,6 +69,28 @@ fn containers_volumes_and_vaults_are_named() {
         Some("properties.secrets[1].valueSecretReference")
     );
 
+    let mut contained = custom("true");
+    contained.container_settings = Some(ContainerSettings {
+        server_url: None,
+        image: "private/image".to_owned(),
+        credentials: Some(PrivateRegistryCredentials {
+            username: "u".to_owned(),
+            password: vault(),
+        }),
+        shm_size: None,
+    });
+    let error = vault_unavailable(&contained).unwrap();
+    let password = "properties.containerSettings.imageSourceRegistry.credentials.password";
+    assert!(
+        error.message.contains(&format!("{password}.")) && error.message.contains("key vault v,"),
+        "{}",
+        error.message
+    );
+    assert_eq!(
+        member(Some(error)).as_deref(),
+        Some("properties.containerSettings.imageSourceRegistry.credentials.passwordSecretReference")
+    );
+
     let task = SetupTask {
         command_line: "true".to_owned(),
         environment_variables: Vec::new(),
@@ -81,7 +103,10 @@ fn containers_volumes_and_vaults_are_named() {
             mount_volumes: mounts,
             performance_counters_settings: None,
         };
-        member(cluster_unavailable(&cluster(Some(setup))))
+        {
+            let spec = cluster(Some(setup));
+            member(cluster_unavailable(&spec).or_else(|| vault_unavailable(&spec)))
+        }
     };
     assert_eq!(
         setup(Some(task), None).as_deref(),
