@@ -16,11 +16,11 @@ SIZE = "24m"
 
 
 @contextlib.contextmanager
-def small_disk():
+def small_disk(size=SIZE):
     """A folder on a small file system of its own."""
     folder = Path(tempfile.mkdtemp(prefix="yard-disk-"))
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={SIZE},mode=700", "yard-test", str(folder)],
+        ["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "yard-test", str(folder)],
         capture_output=True,
         text=True,
         timeout=PATIENCE,

@@ -31,6 +31,7 @@ pub fn start(folder: &Folder, plan: &NodePlan, shared: &Shared) -> io::Result<Pr
         plan: plan.clone(),
         environment,
         cgroups: settings.cgroups,
+        keep_job_temp: settings.keep_job_temp.map(|time| time.as_secs()),
     };
     files::write(&folder.node(), &file)?;
     let log = fs::OpenOptions::new()

@@ -12,6 +12,7 @@ use trainyard_domain::ids::PlacementId;
 use trainyard_domain::launch::{LaunchPlan, Mount, Process, Remote};
 use trainyard_domain::state::{BatchAiError, Verdict};
 
+use crate::caps::Caps;
 use crate::fence::Fence;
 use crate::journal::Journal;
 use crate::place;
@@ -25,6 +26,9 @@ const BARRIER_PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duratio
 /// First and longest pause between looks for what is left. Children announce their end, so this matters
 /// only for processes that are not ours to wait for.
 const ENDING_PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(200));
+
+/// Longest time between SIGTERM and SIGKILL for a job that writes too much: it may go on writing meanwhile.
+const OVER_LIMIT_GRACE: Duration = Duration::from_secs(2);
 
 /// What an attempt needs of its node.
 #[derive(Debug)]
@@ -47,6 +51,8 @@ pub struct Attempt {
     stage: Stage,
     /// Takes commands from the attempt's other nodes until its end is near.
     remote: Option<Listener>,
+    /// Watches how much it writes, once its directories are there.
+    caps: Option<Caps>,
 }
 
 #[derive(Debug)]
@@ -80,7 +86,7 @@ struct Ending {
 impl Attempt {
     /// Makes its directories and starts its preparation or its processes. Times are since boot.
     pub fn begin(plan: LaunchPlan, mark: String, now: Duration, around: &Surroundings) -> Attempt {
-        let journal = Journal::new(Some(&plan.execution_log));
+        let journal = Journal::new(Some(&plan.execution_log)).at_most(plan.caps.execution_log);
         let allowed = Duration::from_secs(u64::try_from(plan.max_seconds).unwrap_or(0));
         let mut attempt = Attempt {
             mark,
@@ -88,10 +94,14 @@ impl Attempt {
             deadline: now.saturating_add(allowed),
             stage: Stage::Running(Vec::new()),
             remote: None,
+            caps: None,
             plan,
         };
         match attempt.make_room(around) {
-            Ok(()) => attempt.start_first(now, around),
+            Ok(()) => {
+                attempt.watch(now, around);
+                attempt.start_first(now, around);
+            }
             Err(error) => {
                 attempt
                     .journal
@@ -127,9 +137,11 @@ impl Attempt {
 
     /// When to call [`Attempt::step`] again, if nothing happens before.
     pub fn wake_at(&self) -> Duration {
+        let next = self.caps.as_ref().map_or(self.deadline, Caps::next_look);
+        let deadline = self.deadline.min(next);
         match &self.stage {
-            Stage::Preparing(_) | Stage::Running(_) | Stage::Decided => self.deadline,
-            Stage::Waiting { look_at, .. } => self.deadline.min(*look_at),
+            Stage::Preparing(_) | Stage::Running(_) | Stage::Decided => deadline,
+            Stage::Waiting { look_at, .. } => deadline.min(*look_at),
             Stage::Ending(ending) => ending.look_at,
         }
     }
@@ -160,6 +172,7 @@ impl Attempt {
                 self.end(decided.unwrap_or(Verdict::TimedOut), now, around);
             }
         }
+        self.look_at_caps(now, around);
         if let Stage::Waiting { look_at, pause } = self.stage
             && now >= look_at
         {
@@ -169,6 +182,40 @@ impl Attempt {
             self.take_commands(around);
         }
         self.conclude(now, around)
+    }
+
+    fn watch(&mut self, now: Duration, around: &Surroundings) {
+        let folder = around.trash.parent().unwrap_or(around.trash);
+        self.caps = Some(Caps::new(&self.plan, folder, now));
+    }
+
+    /// Ends the attempt if it writes more than it may. What has decided ends well all the same.
+    fn look_at_caps(&mut self, now: Duration, around: &Surroundings) {
+        if matches!(self.stage, Stage::Ending(_)) {
+            return;
+        }
+        let due = self.caps.as_mut().filter(|caps| now >= caps.next_look());
+        if let Some(error) = due.and_then(|caps| caps.look(now)) {
+            self.journal.say(format_args!("{}: {}", error.code, error.message));
+            let decided = self.is_decided().then_some(Verdict::Exited(0));
+            self.end(decided.unwrap_or(Verdict::OverLimit(error, None)), now, around);
+        }
+    }
+
+    /// A process that fails since it may write no more has failed for that reason.
+    fn judged(&mut self, verdict: Verdict, now: Duration) -> Verdict {
+        let code = match &verdict {
+            Verdict::Exited(0) => return verdict,
+            Verdict::Exited(code) | Verdict::PreparationFailed(code) => *code,
+            _ => return verdict,
+        };
+        match self.caps.as_mut().and_then(|caps| caps.last_look(now)) {
+            Some(error) => {
+                self.journal.say(format_args!("{}: {}", error.code, error.message));
+                Verdict::OverLimit(error, Some(code))
+            }
+            None => verdict,
+        }
     }
 
     fn takes_commands(&self) -> bool {
@@ -324,11 +371,16 @@ impl Attempt {
 
     /// The verdict is known; what still runs is asked to end.
     fn end(&mut self, verdict: Verdict, now: Duration, around: &Surroundings) {
+        let verdict = self.judged(verdict, now);
+        let mut grace = Duration::from_secs(u64::from(self.plan.grace_seconds));
+        if matches!(verdict, Verdict::OverLimit(..)) {
+            grace = grace.min(OVER_LIMIT_GRACE);
+        }
         self.remote = None;
         around.fence.signal(&self.mark, Signal::TERM);
         self.stage = Stage::Ending(Ending {
             verdict,
-            kill_at: now + Duration::from_secs(u64::from(self.plan.grace_seconds)),
+            kill_at: now + grace,
             look_at: now,
             pause: ENDING_PAUSES.0,
         });
@@ -422,5 +474,6 @@ fn in_words(verdict: &Verdict) -> String {
         Verdict::TimedOut => "stopped after the longest time allowed".to_owned(),
         Verdict::Stopped => "stopped as wanted".to_owned(),
         Verdict::NotStarted(error, _) => format!("not started, {}", error.code),
+        Verdict::OverLimit(error, _) => format!("over its limit, {}", error.code),
     }
 }

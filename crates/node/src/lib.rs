@@ -10,11 +10,13 @@ pub mod look;
 pub mod machine;
 
 mod attempt;
+mod caps;
 mod cgroup;
 mod descriptors;
 mod environment;
 mod fence;
 mod journal;
+mod log;
 mod node;
 mod place;
 mod process;
@@ -27,8 +29,4 @@ pub use cgroup::shared_directories;
 pub use node::{NodeError, run};
 pub use sweep::sweep;
 
-/// A message of the node's own, on stderr, which is `node.log`. It may be lost: a full disk must not end the node.
-fn say(what: impl std::fmt::Display) {
-    use std::io::Write as _;
-    let _ = writeln!(std::io::stderr(), "{what}");
-}
+use log::say;

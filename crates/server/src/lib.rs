@@ -24,5 +24,5 @@ pub use app::{App, StartError, Stop};
 pub use http::Scheme;
 pub use ports::{Clock, Ports, Random};
 pub use reconcile::{Pump, PumpError};
-pub use settings::{Quotas, Settings, VmSize};
+pub use settings::{Kept, Quotas, Settings, VmSize};
 pub use sign_in::SignInKey;

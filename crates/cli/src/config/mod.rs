@@ -37,6 +37,7 @@ pub struct Config {
     pub autoscale: Autoscale,
     pub local: Local,
     pub limits: Limits,
+    pub retention: Retention,
     pub log: Log,
     pub quotas: Quotas,
     pub vm_sizes: BTreeMap<String, VmSize>,
@@ -94,6 +95,21 @@ pub struct Local {
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     pub body_bytes: ByteSize,
+    pub stdout_bytes: ByteSize,
+    pub execution_log_bytes: ByteSize,
+    pub job_temp_bytes: ByteSize,
+    pub disk_floor: ByteSize,
+}
+
+/// `[retention]`: how long things are kept that only tell what was, or may be needed no more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retention {
+    pub event_days: u32,
+    pub events: u64,
+    pub operation_days: u32,
+    pub job_temp_minutes: u32,
+    pub every_minutes: u32,
 }
 
 /// `[log]`.
@@ -101,6 +117,7 @@ pub struct Limits {
 #[serde(default, deny_unknown_fields)]
 pub struct Log {
     pub file: Option<PathBuf>,
+    pub file_bytes: ByteSize,
     pub keep: u32,
     pub format: LogFormat,
     pub level: LogLevel,
@@ -192,6 +209,7 @@ impl Default for Config {
             autoscale: Autoscale::default(),
             local: Local::default(),
             limits: Limits::default(),
+            retention: Retention::default(),
             log: Log::default(),
             quotas: Quotas::default(),
             vm_sizes: BTreeMap::new(),
@@ -231,6 +249,22 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body_bytes: ByteSize(4 << 20),
+            stdout_bytes: ByteSize(8 << 30),
+            execution_log_bytes: ByteSize(16 << 20),
+            job_temp_bytes: ByteSize(0),
+            disk_floor: ByteSize(256 << 20),
+        }
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            event_days: 400,
+            events: 2_000_000,
+            operation_days: 7,
+            job_temp_minutes: 60,
+            every_minutes: 60,
         }
     }
 }
@@ -239,7 +273,8 @@ impl Default for Log {
     fn default() -> Self {
         Self {
             file: None,
-            keep: 14,
+            file_bytes: ByteSize(64 << 20),
+            keep: 7,
             format: LogFormat::Text,
             level: LogLevel::Info,
         }

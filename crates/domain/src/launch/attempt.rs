@@ -5,6 +5,7 @@ use crate::name::Name;
 use crate::spec::JobSpec;
 use crate::state::{OutputLayout, PlacedNode, Share};
 
+use super::caps::Caps;
 use super::plan::NodePaths;
 
 /// One attempt of a job on its nodes: all that its plans are made of.
@@ -39,6 +40,8 @@ pub struct JobLaunch<'a> {
     pub gpus: &'a dyn Fn(Uid) -> u32,
     /// Seconds between SIGTERM and SIGKILL when it is stopped.
     pub grace_seconds: u32,
+    /// How much it may write.
+    pub caps: Caps,
 }
 
 impl JobLaunch<'_> {

@@ -251,6 +251,7 @@ impl Yard {
                 grace_seconds: 5,
                 until_stopped: false,
                 remote: None,
+                caps: trainyard_domain::launch::Caps::default(),
             };
             (*node, plan)
         };

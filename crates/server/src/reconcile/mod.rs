@@ -29,7 +29,6 @@ pub use effects::{Effect, delete_folders};
 pub use jobs::{apply_to_job, begin_job_deletion};
 pub use preemption::{job_on, preempt};
 
-use crate::lro;
 use crate::ports::Ports;
 use crate::settings::Settings;
 
@@ -202,7 +201,10 @@ impl Round {
                 "OperationTimedOut",
                 "The operation did not reach its end in time. Look at the resource and try again.",
             );
-            tx.sweep_operations(self.now, self.now - lro::KEPT, &error)?;
+            let kept = self.settings.kept;
+            tx.sweep_operations(self.now, self.now - kept.operations, &error)?;
+            tx.sweep_events(kept.events.map(|age| self.now - age), kept.most_events)?;
+            tx.give_pages_back()?;
         }
         self.delete(tx, &mut decided)?;
         for cluster in tx.clusters_to_look_at(self.now)? {

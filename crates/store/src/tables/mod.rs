@@ -11,6 +11,7 @@ mod jobs;
 mod meta;
 mod nodes;
 mod operations;
+mod pages;
 mod principals;
 mod rows;
 mod tree;

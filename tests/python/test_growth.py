@@ -1,0 +1,82 @@
+"""What grows has bounds: output and temporary files of jobs, the disk, logs, and what nobody needs any more."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from commands import served
+from harness import CONFIGURATION, poll_until
+from test_disk_full import small_disk
+from yards import Yard, gate
+
+DISK = "64m"
+
+
+def limited(**limits):
+    return CONFIGURATION + "[limits]\n" + "".join(f'{name} = "{size}"\n' for name, size in limits.items())
+
+
+def only_error(job):
+    errors = job.execution_info.errors
+    assert len(errors) == 1, job.execution_info.as_dict()
+    return errors[0].code, errors[0].message, {fact.name: fact.value for fact in errors[0].details or []}
+
+
+def test_a_job_that_prints_too_much_is_ended_with_the_file_and_its_size():
+    with served(configuration=limited(stdout_bytes="64KiB", execution_log_bytes="1KiB")) as server:
+        yard = Yard(server)
+        yard.build(nodes=1)
+        job = yard.run("loud", "head -c 70000 /dev/zero | tr '\\0' x >&2; sleep 300")
+        code, message, facts = only_error(job)
+        assert (job.execution_state, code) == ("failed", "JobOutputLimitExceeded")
+        assert facts == {"file": "stderr.txt", "bytes": "70000", "limit": "65536"}, facts
+        assert "limits.stdout_bytes" in message and "68 KiB" in message, message
+        # Whoever fails before anybody looked has the same reason, and his exit code.
+        job = yard.run("short", "head -c 70000 /dev/zero; exit 7")
+        assert only_error(job)[0] == "JobOutputLimitExceeded" and job.execution_info.exit_code == 7
+        # Success is success.
+        assert yard.run("lucky", "head -c 70000 /dev/zero").execution_state == "succeeded"
+
+
+def test_a_job_that_keeps_too_much_is_ended_and_its_directory_goes_at_once():
+    with served(configuration=limited(job_temp_bytes="1MiB")) as server:
+        yard = Yard(server)
+        yard.build(nodes=1)
+        big = "head -c 3000000 /dev/zero > $AZ_BATCHAI_JOB_TEMP/big"
+        job = yard.run("hoarder", f"echo $AZ_BATCHAI_JOB_TEMP; {big}; sleep 300")
+        code, message, facts = only_error(job)
+        assert (job.execution_state, code) == ("failed", "JobTempLimitExceeded")
+        directory = Path(facts["directory"])
+        assert yard.read("hoarder", "stdout.txt").strip() == str(directory)
+        assert int(facts["bytes"]) > 3_000_000 and facts["limit"] == str(1 << 20), facts
+        assert "AZ_BATCHAI_JOB_TEMP" in message and "limits.job_temp_bytes" in message, message
+        poll_until("the directory is gone", lambda: not directory.exists())
+
+
+@pytest.mark.parametrize("pause", ["sleep 0.02", ":"], ids=["piece by piece", "at once"])
+def test_the_job_that_fills_the_disk_fails_alone(pause):
+    with small_disk(DISK) as disk, served(configuration=limited(disk_floor="8MiB"), data=disk / "data") as server:
+        # Output goes elsewhere, so that the one that writes little is not failed by the disk itself.
+        server.terminate()
+        shares = Path(tempfile.mkdtemp(prefix="yard-shares-", dir=server.log.parent))
+        more = f'[storage_accounts.yardaccount]\ndirectory = "{shares}"\n'
+        server.configure(limited(disk_floor="8MiB") + more)
+        server.start()
+        yard = Yard(server)
+        yard.build(nodes=2)
+        yard.submit("calm", f"head -c 2000000 /dev/zero > $AZ_BATCHAI_JOB_TEMP/some; {gate('end')}")
+        yard.wait_job("calm", ("running",))
+        piece = "head -c 1048576 /dev/zero >> $AZ_BATCHAI_JOB_TEMP/blob"
+        job = yard.run("greedy", f"while {piece}; do {pause}; done; exit 5")
+        code, message, facts = only_error(job)
+        assert (job.execution_state, code) == ("failed", "NodeDiskFull"), message
+        assert int(facts["free"]) < int(facts["floor"]) == 8 << 20, facts
+        assert int(facts["grownBy"]) > 32 << 20 and "limits.disk_floor" in message, facts
+        poll_until("there is room again", lambda: shutil.disk_usage(disk).free > 32 << 20)
+        made = server.call("PUT", f"{yard.group_path}-2", json={"location": "eastus"})
+        assert made.status_code in (200, 201), made.text
+        assert yard.get_job("calm").execution_state == "running"
+        (shares / "files" / "files" / "gate-end").touch()
+        assert yard.wait_job("calm").execution_state == "succeeded"
+        assert yard.run("next", "true").execution_state == "succeeded"
