@@ -5,11 +5,13 @@ use std::fs;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 use trainyard_domain::ids::PlacementId;
-use trainyard_domain::launch::{LaunchPlan, Mount, Process, Remote};
+use trainyard_domain::launch::{LaunchPlan, Process, Remote};
 use trainyard_domain::state::{BatchAiError, Verdict};
 
 use crate::caps::Caps;
@@ -18,6 +20,8 @@ use crate::journal::Journal;
 use crate::place;
 use crate::process::{self, NotStarted};
 use crate::remote::{Command, Listener};
+use crate::view::View;
+use crate::volumes::{Tools, Volumes};
 
 /// Hidden folder in the shared directory in which nodes say that they are prepared.
 const BARRIER: &str = ".trainyard";
@@ -36,19 +40,45 @@ pub struct Surroundings<'a> {
     /// Keeps its processes together.
     pub fence: &'a Fence,
     /// Environment where the plan has none.
-    pub environment: &'a BTreeMap<String, String>,
-    /// Where old directories go.
-    pub trash: &'a Path,
+    pub environment: &'a Arc<BTreeMap<String, String>>,
+    /// Where its files and processes are.
+    pub view: &'a Arc<View>,
+    /// The node's own folder.
+    pub folder: &'a Path,
+}
+
+impl Surroundings<'_> {
+    fn tools(&self) -> Tools<'_> {
+        Tools {
+            view: self.view,
+            fence: self.fence,
+        }
+    }
+
+    fn start(&self, process: &Process, mark: &str) -> Result<Pid, NotStarted> {
+        let (process, mark) = (process.clone(), mark.to_owned());
+        let environment = Arc::clone(self.environment);
+        self.view
+            .run(move || process::start(&process, &environment, &mark))
+    }
+
+    fn start_with(&self, process: Process, mark: &str, streams: [Stdio; 3]) -> Result<Pid, NotStarted> {
+        let mark = mark.to_owned();
+        let environment = Arc::clone(self.environment);
+        self.view
+            .run(move || process::start_with(&process, &environment, &mark, streams))
+    }
 }
 
 /// A running attempt.
 #[derive(Debug)]
 pub struct Attempt {
-    plan: LaunchPlan,
+    plan: Arc<LaunchPlan>,
     mark: String,
     journal: Journal,
     deadline: Duration,
     stage: Stage,
+    volumes: Volumes,
     /// Takes commands from the attempt's other nodes until its end is near.
     remote: Option<Listener>,
     /// Watches how much it writes, once its directories are there.
@@ -57,6 +87,7 @@ pub struct Attempt {
 
 #[derive(Debug)]
 enum Stage {
+    Mounting,
     Preparing(Pid),
     Waiting {
         look_at: Duration,
@@ -66,6 +97,8 @@ enum Stage {
     /// What decides has ended with 0; other processes go on until the attempt is stopped.
     Decided,
     Ending(Ending),
+    /// Nothing of it runs any more; its volumes are taken away.
+    Unmounting(Verdict),
 }
 
 #[derive(Debug)]
@@ -83,34 +116,41 @@ struct Ending {
     pause: Duration,
 }
 
+impl Ending {
+    /// Kills what is left when the grace is over, and says when to look again.
+    fn wait_for(&mut self, left: usize, now: Duration, journal: &Journal, kill: impl FnOnce()) {
+        if now >= self.kill_at {
+            journal.say(format_args!("{left} processes are left and are killed"));
+            kill();
+        }
+        let next = now + self.pause;
+        self.look_at = if now < self.kill_at {
+            next.min(self.kill_at)
+        } else {
+            next
+        };
+        self.pause = (self.pause * 2).min(ENDING_PAUSES.1);
+    }
+}
+
 impl Attempt {
-    /// Makes its directories and starts its preparation or its processes. Times are since boot.
+    /// Begins with its directory and its volumes. Times are since boot.
     pub fn begin(plan: LaunchPlan, mark: String, now: Duration, around: &Surroundings) -> Attempt {
-        let journal = Journal::new(Some(&plan.execution_log)).at_most(plan.caps.execution_log);
         let allowed = Duration::from_secs(u64::try_from(plan.max_seconds).unwrap_or(0));
         let mut attempt = Attempt {
             mark,
-            journal,
+            journal: Journal::new(Some(&plan.execution_log), around.view).at_most(plan.caps.execution_log),
             deadline: now.saturating_add(allowed),
-            stage: Stage::Running(Vec::new()),
+            stage: Stage::Mounting,
+            volumes: Volumes::new(plan.mounts.clone()),
             remote: None,
             caps: None,
-            plan,
+            plan: Arc::new(plan),
         };
-        match attempt.make_room(around) {
-            Ok(()) => {
-                attempt.watch(now, around);
-                attempt.start_first(now, around);
-            }
-            Err(error) => {
-                attempt
-                    .journal
-                    .say(format_args!("{}: {}", error.code, error.message));
-                attempt.end(Verdict::NotStarted(error, Some(-1)), now, around);
-            }
+        match attempt.clear_room(around) {
+            Ok(()) => attempt.mount(now, around),
+            Err(error) => attempt.refuse(error, now, around),
         }
-        // What the job before left is deleted while this one runs already.
-        place::empty_trash(around.trash);
         attempt
     }
 
@@ -122,6 +162,11 @@ impl Attempt {
     /// Its directory.
     pub fn directory(&self) -> PathBuf {
         PathBuf::from(&self.plan.job_directory)
+    }
+
+    /// Its volumes, when the node leaves.
+    pub fn into_volumes(self) -> Volumes {
+        self.volumes
     }
 
     /// Whether what decides has ended with 0, while the rest goes on.
@@ -140,6 +185,8 @@ impl Attempt {
         let next = self.caps.as_ref().map_or(self.deadline, Caps::next_look);
         let deadline = self.deadline.min(next);
         match &self.stage {
+            Stage::Mounting => self.volumes.wake_at().map_or(deadline, |at| at.min(deadline)),
+            Stage::Unmounting(_) => self.volumes.wake_at().unwrap_or(self.deadline),
             Stage::Preparing(_) | Stage::Running(_) | Stage::Decided => deadline,
             Stage::Waiting { look_at, .. } => deadline.min(*look_at),
             Stage::Ending(ending) => ending.look_at,
@@ -155,13 +202,14 @@ impl Attempt {
         now: Duration,
         around: &Surroundings,
     ) -> Option<Verdict> {
+        self.volumes.hear(ended);
         for &(pid, code) in ended {
             self.note(pid, code, now, around);
             if let Some(remote) = &mut self.remote {
                 remote.ended(pid, code);
             }
         }
-        if !matches!(self.stage, Stage::Ending(_)) {
+        if !matches!(self.stage, Stage::Ending(_) | Stage::Unmounting(_)) {
             // What has decided stays so, whatever ends the rest.
             let decided = self.is_decided().then_some(Verdict::Exited(0));
             if stop {
@@ -173,6 +221,9 @@ impl Attempt {
             }
         }
         self.look_at_caps(now, around);
+        if matches!(self.stage, Stage::Mounting) {
+            self.mount(now, around);
+        }
         if let Stage::Waiting { look_at, pause } = self.stage
             && now >= look_at
         {
@@ -184,14 +235,9 @@ impl Attempt {
         self.conclude(now, around)
     }
 
-    fn watch(&mut self, now: Duration, around: &Surroundings) {
-        let folder = around.trash.parent().unwrap_or(around.trash);
-        self.caps = Some(Caps::new(&self.plan, folder, now));
-    }
-
     /// Ends the attempt if it writes more than it may. What has decided ends well all the same.
     fn look_at_caps(&mut self, now: Duration, around: &Surroundings) {
-        if matches!(self.stage, Stage::Ending(_)) {
+        if matches!(self.stage, Stage::Ending(_) | Stage::Unmounting(_)) {
             return;
         }
         let due = self.caps.as_mut().filter(|caps| now >= caps.next_look());
@@ -231,21 +277,49 @@ impl Attempt {
         listener.step(|command| start_command(command, remote, around, mark, journal));
     }
 
+    /// Takes the directory of the attempt before away and makes this one's. What was there is deleted while this one
+    /// runs already.
+    fn clear_room(&self, around: &Surroundings) -> Result<(), BatchAiError> {
+        let (plan, trash) = (Arc::clone(&self.plan), around.view.trash());
+        around.view.run(move || {
+            let _ = place::discard(Path::new(&plan.job_directory), &trash);
+            place::empty_trash(&trash);
+            place::make_all(std::slice::from_ref(&plan.job_directory))
+        })
+    }
+
+    /// Goes on mounting; then come the other directories and the files, then the first process.
+    fn mount(&mut self, now: Duration, around: &Surroundings) {
+        let mounted = match self.volumes.mount(now, around.tools()) {
+            Poll::Pending => return,
+            Poll::Ready(mounted) => mounted,
+        };
+        match mounted.and_then(|()| self.make_room(around)) {
+            Ok(()) => {
+                self.caps = Some(Caps::new(&self.plan, around.view, around.folder, now));
+                self.start_first(now, around);
+            }
+            Err(error) => self.refuse(error, now, around),
+        }
+    }
+
     fn make_room(&mut self, around: &Surroundings) -> Result<(), BatchAiError> {
-        let plan = &self.plan;
-        let _ = place::discard(Path::new(&plan.job_directory), around.trash);
-        place::make_all(std::slice::from_ref(&plan.job_directory))?;
-        place::mount_all(&plan.mounts)?;
-        place::share(&plan.shared_directory)?;
-        place::make_all(&plan.directories)?;
-        place::write_all(&plan.files)?;
-        self.remote = plan.remote.as_ref().map(open_remote).transpose()?;
+        let shared = &self.plan.shared_directory;
+        place::make_all(std::slice::from_ref(&shared.source))?;
+        let shown = around.view.show(&shared.source, &shared.path);
+        shown.map_err(|error| place::mount_failure(&shared.path, &error.to_string()))?;
+        let plan = Arc::clone(&self.plan);
+        around.view.run(move || {
+            place::make_all(&plan.directories)?;
+            place::write_all(&plan.files)
+        })?;
+        self.remote = self.plan.remote.as_ref().map(open_remote).transpose()?;
         self.journal.say(format_args!(
             "attempt {} begins, node {} of {}; {} volumes mounted",
-            plan.placement,
-            plan.node_index + 1,
-            plan.node_count,
-            plan.mounts.len()
+            self.plan.placement,
+            self.plan.node_index + 1,
+            self.plan.node_count,
+            self.volumes.up()
         ));
         Ok(())
     }
@@ -254,7 +328,7 @@ impl Attempt {
         let Some(preparation) = self.plan.preparation.clone() else {
             return self.launch(now, around);
         };
-        match process::start(&preparation, around.environment, &self.mark) {
+        match around.start(&preparation, &self.mark) {
             Ok(pid) => {
                 self.say_started(&preparation.name, pid);
                 self.stage = Stage::Preparing(pid);
@@ -267,7 +341,7 @@ impl Attempt {
         let mut live = Vec::new();
         let mut failed = None;
         for wanted in &self.plan.processes {
-            match process::start(wanted, around.environment, &self.mark) {
+            match around.start(wanted, &self.mark) {
                 Ok(pid) => {
                     self.say_started(&wanted.name, pid);
                     live.push(Live {
@@ -320,7 +394,12 @@ impl Attempt {
                     self.end(Verdict::Exited(0), now, around);
                 }
             }
-            Stage::Preparing(_) | Stage::Waiting { .. } | Stage::Decided | Stage::Ending(_) => {}
+            Stage::Mounting
+            | Stage::Preparing(_)
+            | Stage::Waiting { .. }
+            | Stage::Decided
+            | Stage::Ending(_)
+            | Stage::Unmounting(_) => {}
         }
     }
 
@@ -329,10 +408,13 @@ impl Attempt {
         if self.plan.node_count <= 1 {
             return self.launch(now, around);
         }
-        let told = fs::create_dir_all(self.barrier())
-            .and_then(|()| place::open_to_append(&self.barrier_file(self.plan.node_index)));
+        let (barrier, index) = (self.barrier(), self.plan.node_index);
+        let told = around.view.run(move || {
+            fs::create_dir_all(&barrier)?;
+            place::open_to_append(&barrier_file(&barrier, index)).map(drop)
+        });
         match told {
-            Ok(_) => {
+            Ok(()) => {
                 self.journal.say("waits until all nodes are prepared");
                 self.look_at_barrier(now, BARRIER_PAUSES.0, around);
             }
@@ -346,7 +428,9 @@ impl Attempt {
     }
 
     fn look_at_barrier(&mut self, now: Duration, pause: Duration, around: &Surroundings) {
-        if (0..self.plan.node_count).all(|index| self.barrier_file(index).exists()) {
+        let (barrier, count) = (self.barrier(), self.plan.node_count);
+        let all = move || (0..count).all(|index| barrier_file(&barrier, index).exists());
+        if around.view.run(all) {
             self.journal.say("all nodes are prepared");
             return self.launch(now, around);
         }
@@ -357,11 +441,14 @@ impl Attempt {
     }
 
     fn barrier(&self) -> PathBuf {
-        Path::new(&self.plan.shared_directory.source).join(BARRIER)
+        Path::new(&self.plan.shared_directory.path).join(BARRIER)
     }
 
-    fn barrier_file(&self, index: u32) -> PathBuf {
-        self.barrier().join(format!("prepared-{index}"))
+    /// It cannot run here.
+    fn refuse(&mut self, error: BatchAiError, now: Duration, around: &Surroundings) {
+        self.journal
+            .say(format_args!("{}: {}", error.code, error.message));
+        self.end(Verdict::NotStarted(error, Some(-1)), now, around);
     }
 
     fn end_not_started(&mut self, why: NotStarted, now: Duration, around: &Surroundings) {
@@ -377,6 +464,7 @@ impl Attempt {
             grace = grace.min(OVER_LIMIT_GRACE);
         }
         self.remote = None;
+        self.volumes.give_up(now);
         around.fence.signal(&self.mark, Signal::TERM);
         self.stage = Stage::Ending(Ending {
             verdict,
@@ -387,41 +475,37 @@ impl Attempt {
     }
 
     fn conclude(&mut self, now: Duration, around: &Surroundings) -> Option<Verdict> {
-        let Stage::Ending(ending) = &mut self.stage else {
-            return None;
-        };
-        let left = around.fence.members(&self.mark);
-        if left.is_empty() {
+        if let Stage::Ending(ending) = &mut self.stage {
+            let left = around.fence.members(&self.mark);
+            if !left.is_empty() {
+                ending.wait_for(left.len(), now, &self.journal, || around.fence.kill(&self.mark));
+                return None;
+            }
             let verdict = ending.verdict.clone();
             self.journal.say(format_args!("over: {}", in_words(&verdict)));
-            self.unmount();
-            return Some(verdict);
+            self.stage = Stage::Unmounting(verdict);
         }
-        if now >= ending.kill_at {
-            self.journal
-                .say(format_args!("{} processes are left and are killed", left.len()));
-            around.fence.kill(&self.mark);
-        }
-        let next = now + ending.pause;
-        ending.look_at = if now < ending.kill_at {
-            next.min(ending.kill_at)
-        } else {
-            next
+        // A later job on this node no longer sees this one's volumes (behaviour.md section 5).
+        let Stage::Unmounting(verdict) = &self.stage else {
+            return None;
         };
-        ending.pause = (ending.pause * 2).min(ENDING_PAUSES.1);
-        None
-    }
-
-    /// A later job on this node no longer sees this one's volumes (behaviour.md section 5).
-    fn unmount(&self) {
-        let mounts: &[Mount] = &self.plan.mounts;
-        place::unmount_all(mounts);
+        let verdict = verdict.clone();
+        if self.volumes.unmount(now, around.tools()).is_pending() {
+            return None;
+        }
+        let shared = &self.plan.shared_directory;
+        around.view.hide(&shared.source, &shared.path);
+        Some(verdict)
     }
 
     fn say_started(&self, name: &str, pid: Pid) {
         self.journal
             .say(format_args!("{name} started, process {}", pid.as_raw_pid()));
     }
+}
+
+fn barrier_file(barrier: &Path, index: u32) -> PathBuf {
+    barrier.join(format!("prepared-{index}"))
 }
 
 fn open_remote(remote: &Remote) -> Result<Listener, BatchAiError> {
@@ -450,18 +534,10 @@ fn start_command(
         stderr: String::new(),
         decides: false,
     };
-    let started = process::start_with(
-        &wanted,
-        around.environment,
-        mark,
-        command.streams.map(Stdio::from),
-    );
+    let name = wanted.name.clone();
+    let started = around.start_with(wanted, mark, command.streams.map(Stdio::from));
     match &started {
-        Ok(pid) => journal.say(format_args!(
-            "{} started, process {}",
-            wanted.name,
-            pid.as_raw_pid()
-        )),
+        Ok(pid) => journal.say(format_args!("{name} started, process {}", pid.as_raw_pid())),
         Err(why) => journal.say(&why.error.message),
     }
     started

@@ -58,10 +58,15 @@ impl Cgroup {
 
     /// Kills all processes of the attempt at once, those too that are just being born.
     pub fn kill(&self) -> io::Result<()> {
+        self.outside(|| fs::write(self.job().join("cgroup.kill"), "1"))
+    }
+
+    /// Does something while this process stands beside the attempt: what it starts then does not belong to that.
+    pub fn outside<T>(&self, what: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         enter(&self.home)?;
-        let killed = fs::write(self.job().join("cgroup.kill"), "1");
+        let done = what();
         enter(&self.job())?;
-        killed
+        done
     }
 }
 

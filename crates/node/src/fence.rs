@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, getpid, kill_process, waitid};
@@ -17,11 +18,16 @@ pub const MARK: &str = "TRAINYARD_PLACEMENT";
 #[derive(Debug)]
 pub enum Fence {
     /// By cgroup.
-    Cgroup(Cgroup),
+    Cgroup {
+        /// The node's.
+        cgroup: Cgroup,
+        /// The mark of the setup task, and of what the node runs for itself.
+        setup: String,
+    },
     /// By descent from this process, which adopts orphans (child subreaper), and by the mark. What the
     /// setup task left running is marked as such and stays outside.
     Descent {
-        /// The mark of the setup task.
+        /// The mark of the setup task, and of what the node runs for itself.
         setup: String,
     },
 }
@@ -30,8 +36,17 @@ impl Fence {
     /// Processes of the attempt that `mark` names.
     pub fn members(&self, mark: &str) -> Vec<Pid> {
         match self {
-            Fence::Cgroup(cgroup) => cgroup.members(),
+            Fence::Cgroup { cgroup, .. } => cgroup.members(),
             Fence::Descent { setup } => descendants(mark, setup),
+        }
+    }
+
+    /// Does something, such as starting a program of the node's own, so that what it starts belongs to no attempt. It
+    /// is given the mark for such programs.
+    pub fn outside<T>(&self, what: impl FnOnce(&str) -> io::Result<T>) -> io::Result<T> {
+        match self {
+            Fence::Cgroup { cgroup, setup } => cgroup.outside(|| what(setup)),
+            Fence::Descent { setup } => what(setup),
         }
     }
 
@@ -42,7 +57,7 @@ impl Fence {
 
     /// Kills them all. What is left can only be seen by looking again.
     pub fn kill(&self, mark: &str) {
-        if let Fence::Cgroup(cgroup) = self {
+        if let Fence::Cgroup { cgroup, .. } = self {
             match cgroup.kill() {
                 Ok(()) => return,
                 Err(error) => crate::say(format_args!("cgroup.kill failed, killing one by one: {error}")),

@@ -251,19 +251,19 @@ impl Folder {
         self.wanted().join(format!("{placement}.stop"))
     }
 
-    /// Where directories of former jobs go to be deleted.
-    pub fn trash(&self) -> PathBuf {
-        self.root.join("trash")
+    /// Directory in which mounts and job directories are.
+    pub fn view(&self) -> PathBuf {
+        self.root.join("root")
     }
 
     /// Directory in which mounts of the cluster appear.
     pub fn mounts(&self) -> PathBuf {
-        self.root.join("root/mounts")
+        self.view().join("mounts")
     }
 
     /// Directory of all job directories.
     pub fn jobs(&self) -> PathBuf {
-        self.root.join("root/jobs")
+        self.view().join("jobs")
     }
 }
 

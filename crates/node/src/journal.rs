@@ -5,24 +5,28 @@ use std::fmt::Display;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::place::open_to_append;
+use crate::view::View;
 
 /// Writes an execution log.
 #[derive(Debug, Clone)]
 pub struct Journal {
     path: Option<PathBuf>,
     most: Option<u64>,
+    view: Arc<View>,
 }
 
 impl Journal {
-    /// A log at `path`, or none.
-    pub fn new(path: Option<&str>) -> Journal {
+    /// A log at `path` in what jobs see, or none.
+    pub fn new(path: Option<&str>, view: &Arc<View>) -> Journal {
         Journal {
             path: path.map(PathBuf::from),
             most: None,
+            view: Arc::clone(view),
         }
     }
 
@@ -35,10 +39,14 @@ impl Journal {
 
     /// Adds a line. That it cannot be written (a full disk, a volume that is gone) is no reason to stop.
     pub fn say(&self, what: impl Display) {
-        let Some(path) = &self.path else { return };
-        if let Err(error) = append(path, &format!("{} {what}\n", now()), self.most) {
-            crate::say(format_args!("cannot write {}: {error}", path.display()));
-        }
+        let Some(path) = self.path.clone() else { return };
+        let line = format!("{} {what}\n", now());
+        let most = self.most;
+        self.view.run(move || {
+            if let Err(error) = append(&path, &line, most) {
+                crate::say(format_args!("cannot write {}: {error}", path.display()));
+            }
+        });
     }
 }
 
@@ -84,7 +92,8 @@ mod tests {
     fn a_full_log_says_so_once() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("logs/execution.log");
-        let log = || Journal::new(path.to_str()).at_most(300);
+        let view = Arc::new(View::plain(folder.path().to_owned()));
+        let log = || Journal::new(path.to_str(), &view).at_most(300);
         for number in 0..9 {
             // Each attempt has a journal of its own.
             log().say(format_args!("line {number} {}", "x".repeat(40)));
@@ -94,7 +103,7 @@ mod tests {
         assert_eq!(ends.count(), 1, "{text}");
         assert!(text.ends_with("(limits.execution_log_bytes)\n") && text.len() < 500, "{text}");
         assert!(text.contains("line 3") && !text.contains("line 5"), "{text}");
-        Journal::new(path.to_str()).at_most(0).say("more");
+        log().at_most(0).say("more");
         assert!(fs::read_to_string(&path).unwrap().ends_with("more\n"));
     }
 }

@@ -14,6 +14,7 @@ mod caps;
 mod cgroup;
 mod descriptors;
 mod environment;
+mod errand;
 mod fence;
 mod journal;
 mod log;
@@ -23,6 +24,8 @@ mod process;
 pub mod remote;
 mod signals;
 mod sweep;
+mod view;
+mod volumes;
 mod wanted;
 
 pub use cgroup::shared_directories;

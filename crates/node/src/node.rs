@@ -5,6 +5,8 @@ use std::fs;
 use std::io::{self, Read};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -22,6 +24,8 @@ use crate::look::{OpenFolder, drain};
 use crate::machine::{boot_id, since_boot, stat};
 use crate::signals::Signals;
 use crate::sweep::sweep;
+use crate::view::View;
+use crate::volumes::{Tools, Volumes};
 use crate::wanted::{Wish, scan};
 use crate::{descriptors, environment, place, process};
 
@@ -95,10 +99,44 @@ pub fn run(folder: &Path) -> Result<(), NodeError> {
     Ok(())
 }
 
+/// How far the setup is.
+#[derive(Debug)]
+enum Setup {
+    /// The cluster's volumes are being mounted.
+    Mounting(Volumes, Journal),
+    /// The setup task runs.
+    Running(Volumes, Journal, Pid),
+    /// It is over, well or not.
+    Over(Volumes),
+}
+
+impl Setup {
+    fn wake_at(&self) -> Option<Duration> {
+        match self {
+            Setup::Mounting(volumes, _) | Setup::Running(volumes, ..) | Setup::Over(volumes) => {
+                volumes.wake_at()
+            }
+        }
+    }
+
+    fn into_volumes(self) -> Volumes {
+        match self {
+            Setup::Mounting(volumes, _) | Setup::Running(volumes, ..) | Setup::Over(volumes) => volumes,
+        }
+    }
+}
+
+impl Default for Setup {
+    fn default() -> Setup {
+        Setup::Over(Volumes::default())
+    }
+}
+
 struct Node {
     folder: Folder,
     file: NodeFile,
-    environment: BTreeMap<String, String>,
+    environment: Arc<BTreeMap<String, String>>,
+    view: Arc<View>,
     signals: Signals,
     socket: UnixDatagram,
     engine: Option<OpenFolder>,
@@ -108,7 +146,7 @@ struct Node {
     /// When the status is to be written; `None` when the file says what is so.
     write_at: Option<Duration>,
     tell_at: Option<Duration>,
-    setup: Option<(Pid, Journal)>,
+    setup: Setup,
     attempt: Option<Attempt>,
     /// What the last job left, and when it goes if no other job comes before.
     last_directory: Option<(PathBuf, Option<Duration>)>,
@@ -128,6 +166,9 @@ impl Node {
         environment.extend(file.environment.clone());
         let cgroup = file.cgroups.then(|| Cgroup::enter(folder.root())).flatten();
         let me = getpid();
+        let view = Arc::new(View::plain(folder.view()));
+        let journal = Journal::new(file.plan.execution_log.as_deref(), &view);
+        let setup = Setup::Mounting(Volumes::new(file.plan.mounts.clone()), journal);
         let status = StatusFile {
             node: file.plan.uid,
             pid: me.as_raw_pid(),
@@ -143,7 +184,8 @@ impl Node {
         Node {
             folder,
             file,
-            environment,
+            environment: Arc::new(environment),
+            view,
             signals,
             socket,
             engine,
@@ -152,7 +194,7 @@ impl Node {
             status,
             write_at: Some(Duration::ZERO),
             tell_at: None,
-            setup: None,
+            setup,
             attempt: None,
             last_directory: None,
             wishes: BTreeMap::new(),
@@ -162,12 +204,12 @@ impl Node {
 
     fn live(mut self) {
         self.publish(since_boot());
-        self.begin_setup();
+        self.step_setup(&[], since_boot());
         while !self.must_leave() {
             let now = since_boot();
             let ended = process::reap();
             self.wishes = scan(&self.folder);
-            self.step_setup(&ended);
+            self.step_setup(&ended, now);
             self.step_attempt(&ended, now);
             self.answer_wishes(now);
             self.tidy(now);
@@ -183,48 +225,66 @@ impl Node {
 
     // --- setup
 
-    fn begin_setup(&mut self) {
-        let plan = &self.file.plan;
-        let placed = place::mount_all(&plan.mounts).and_then(|()| place::make_all(&plan.directories));
-        let journal = Journal::new(plan.execution_log.as_deref());
-        if let Err(error) = placed {
-            journal.say(&error.message);
-            return self.set_phase(Phase::SetupFailed(vec![error]));
-        }
-        journal.say(format_args!("{} volumes mounted", plan.mounts.len()));
-        let Some(setup) = &plan.setup else {
-            return self.become_ready();
+    fn step_setup(&mut self, ended: &[(Pid, i32)], now: Duration) {
+        let tools = Tools {
+            view: &self.view,
+            fence: &self.fence,
         };
-        let mark = mark(self.folder.root(), "setup");
-        match process::start(setup, &self.environment, &mark) {
-            Ok(pid) => {
-                journal.say(format_args!(
-                    "{} started, process {}",
-                    setup.name,
-                    pid.as_raw_pid()
-                ));
-                self.setup = Some((pid, journal));
+        match &mut self.setup {
+            Setup::Mounting(volumes, _) => {
+                volumes.hear(ended);
+                if let Poll::Ready(mounted) = volumes.mount(now, tools) {
+                    self.begin_setup_task(mounted);
+                }
             }
-            Err(why) => {
-                journal.say(&why.error.message);
-                let failure = self.setup_failure(why.exit_code);
-                self.set_phase(Phase::SetupFailed(vec![failure]));
+            Setup::Running(volumes, journal, pid) => {
+                volumes.hear(ended);
+                let Some((_, code)) = ended.iter().find(|(ended, _)| ended == pid) else {
+                    return;
+                };
+                journal.say(format_args!("setup task ended with exit code {code}"));
+                self.setup = Setup::Over(std::mem::take(volumes));
+                if *code == 0 {
+                    self.become_ready();
+                } else {
+                    let failure = self.setup_failure(*code);
+                    self.set_phase(Phase::SetupFailed(vec![failure]));
+                }
             }
+            Setup::Over(volumes) => volumes.hear(ended),
         }
     }
 
-    fn step_setup(&mut self, ended: &[(Pid, i32)]) {
-        let Some((pid, journal)) = &self.setup else { return };
-        let Some((_, code)) = ended.iter().find(|(ended, _)| ended == pid) else {
+    fn begin_setup_task(&mut self, mounted: Result<(), BatchAiError>) {
+        let Setup::Mounting(volumes, journal) = std::mem::take(&mut self.setup) else {
             return;
         };
-        journal.say(format_args!("setup task ended with exit code {code}"));
-        self.setup = None;
-        if *code == 0 {
-            self.become_ready();
-        } else {
-            let failure = self.setup_failure(*code);
-            self.set_phase(Phase::SetupFailed(vec![failure]));
+        let plan = &self.file.plan;
+        let directories = plan.directories.clone();
+        let made = mounted.and_then(|()| self.view.run(move || place::make_all(&directories)));
+        if let Err(error) = made {
+            journal.say(&error.message);
+            self.setup = Setup::Over(volumes);
+            return self.set_phase(Phase::SetupFailed(vec![error]));
+        }
+        journal.say(format_args!("{} volumes mounted", volumes.up()));
+        let Some(setup) = plan.setup.clone() else {
+            self.setup = Setup::Over(volumes);
+            return self.become_ready();
+        };
+        let name = setup.name.clone();
+        let (environment, mark) = (Arc::clone(&self.environment), mark(self.folder.root(), "setup"));
+        match self.view.run(move || process::start(&setup, &environment, &mark)) {
+            Ok(pid) => {
+                journal.say(format_args!("{name} started, process {}", pid.as_raw_pid()));
+                self.setup = Setup::Running(volumes, journal, pid);
+            }
+            Err(why) => {
+                journal.say(&why.error.message);
+                self.setup = Setup::Over(volumes);
+                let failure = self.setup_failure(why.exit_code);
+                self.set_phase(Phase::SetupFailed(vec![failure]));
+            }
         }
     }
 
@@ -243,8 +303,9 @@ impl Node {
 
     fn become_ready(&mut self) {
         if let Some(cgroup) = self.cgroup.clone() {
+            let setup = mark(self.folder.root(), "setup");
             match cgroup.begin_jobs() {
-                Ok(()) => self.fence = Fence::Cgroup(cgroup),
+                Ok(()) => self.fence = Fence::Cgroup { cgroup, setup },
                 Err(error) => crate::say(format_args!("jobs run without a cgroup of their own: {error}")),
             }
         }
@@ -262,11 +323,11 @@ impl Node {
         let Some(attempt) = &mut self.attempt else { return };
         let placement = attempt.placement();
         let stop = self.wishes.get(&placement).is_some_and(|wish| wish.stop);
-        let trash = self.folder.trash();
         let around = Surroundings {
             fence: &self.fence,
             environment: &self.environment,
-            trash: &trash,
+            view: &self.view,
+            folder: self.folder.root(),
         };
         let over = attempt.step(ended, stop, now, &around);
         let decided = attempt.is_decided();
@@ -323,11 +384,11 @@ impl Node {
             }
         };
         self.discard_last();
-        let trash = self.folder.trash();
         let around = Surroundings {
             fence: &self.fence,
             environment: &self.environment,
-            trash: &trash,
+            view: &self.view,
+            folder: self.folder.root(),
         };
         let mark = mark(self.folder.root(), &placement.to_string());
         self.attempt = Some(Attempt::begin(wanted.plan, mark, now, &around));
@@ -340,10 +401,13 @@ impl Node {
     }
 
     fn discard_last(&mut self) {
-        if let Some((last, _)) = self.last_directory.take()
-            && let Err(error) = place::discard(&last, &self.folder.trash())
-        {
-            crate::say(format_args!("cannot remove {}: {error}", last.display()));
+        if let Some((last, _)) = self.last_directory.take() {
+            let trash = self.view.trash();
+            self.view.run(move || {
+                if let Err(error) = place::discard(&last, &trash) {
+                    crate::say(format_args!("cannot remove {}: {error}", last.display()));
+                }
+            });
         }
     }
 
@@ -353,7 +417,8 @@ impl Node {
         let due = matches!(&self.last_directory, Some((_, Some(at))) if now >= *at);
         if self.attempt.is_none() && (asked || due) {
             self.discard_last();
-            place::empty_trash(&self.folder.trash());
+            let trash = self.view.trash();
+            self.view.run(move || place::empty_trash(&trash));
         }
         if asked {
             let _ = fs::remove_file(self.folder.tidy());
@@ -446,6 +511,7 @@ impl Node {
             self.write_at,
             self.tell_at,
             self.attempt.as_ref().map(Attempt::wake_at),
+            self.setup.wake_at(),
             self.last_directory.as_ref().and_then(|(_, until)| *until),
             // A second plan may have waited for the first to end.
             (self.attempt.is_none() && self.waiting()).then_some(now),
@@ -482,11 +548,21 @@ impl Node {
     fn leave(mut self) {
         // Dropped, since nobody takes its callers any more: they would wake every sleep.
         let attempt = self.attempt.take();
-        if let Some(placement) = attempt.map(|attempt| attempt.placement()) {
+        let placement = attempt.as_ref().map(Attempt::placement);
+        let volumes = attempt.map(Attempt::into_volumes);
+        if let Some(placement) = placement {
             let mark = mark(self.folder.root(), &placement.to_string());
             self.fence.signal(&mark, rustix::process::Signal::TERM);
-            let fence = std::mem::replace(&mut self.fence, Fence::Descent { setup: String::new() });
+            let setup = Fence::Descent {
+                setup: crate::fence::mark(self.folder.root(), "setup"),
+            };
+            let fence = std::mem::replace(&mut self.fence, setup);
             self.until(|| fence.members(&mark).is_empty());
+            self.fence = fence;
+        }
+        let of_cluster = std::mem::take(&mut self.setup).into_volumes();
+        for volumes in volumes.into_iter().chain([of_cluster]) {
+            self.unmount(volumes);
         }
         let home = self.cgroup.take().map(|cgroup| cgroup.home().to_owned());
         let root = self.folder.root().to_owned();
@@ -494,6 +570,23 @@ impl Node {
             cgroup::step_out(home);
         }
         self.until(|| sweep(&root, home.as_deref()));
+    }
+
+    /// Takes volumes away, as far as that goes within the grace.
+    fn unmount(&mut self, mut volumes: Volumes) {
+        volumes.give_up(since_boot());
+        let deadline = since_boot() + LEAVE_GRACE;
+        while since_boot() < deadline {
+            let tools = Tools {
+                view: &self.view,
+                fence: &self.fence,
+            };
+            if volumes.unmount(since_boot(), tools).is_ready() {
+                return;
+            }
+            self.sleep(LEAVE_GRACE);
+            volumes.hear(&process::reap());
+        }
     }
 
     fn until(&mut self, over: impl Fn() -> bool) {

@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::fs::statvfs;
@@ -19,6 +20,7 @@ use trainyard_domain::launch::{Caps as Limits, LaunchPlan};
 use trainyard_domain::state::BatchAiError;
 
 use crate::machine::since_boot;
+use crate::view::View;
 use blame::{Blame, Board, Line, State, judge, last_ended};
 use measure::Trees;
 
@@ -47,9 +49,10 @@ const BLAME_SHARE: u64 = 8;
 #[derive(Debug)]
 pub struct Caps {
     limits: Limits,
-    streams: Vec<PathBuf>,
+    view: Arc<View>,
+    streams: Arc<Vec<PathBuf>>,
     job_directory: PathBuf,
-    job_temp: Trees,
+    job_temp: Arc<Trees>,
     look_at: Duration,
     count_at: Duration,
     disk: Option<Disk>,
@@ -60,7 +63,7 @@ pub struct Caps {
 struct Disk {
     device: u64,
     /// All that the job writes there.
-    trees: Trees,
+    trees: Arc<Trees>,
     /// What it had written at `counts_from`.
     before: u64,
     counts_from: Duration,
@@ -71,30 +74,37 @@ struct Disk {
 }
 
 impl Caps {
-    /// Watches the attempt of `plan`, whose directories are there, on the node in `folder`.
-    pub fn new(plan: &LaunchPlan, folder: &Path, now: Duration) -> Caps {
+    /// Watches the attempt of `plan`, whose directories are there in `view`, on the node in `folder`.
+    pub fn new(plan: &Arc<LaunchPlan>, view: &Arc<View>, folder: &Path, now: Duration) -> Caps {
         let processes = plan.processes.iter().chain(&plan.preparation);
         let streams: BTreeSet<&str> = processes
             .flat_map(|process| [process.stdout.as_str(), process.stderr.as_str()])
             .collect();
-        let job_directory = PathBuf::from(&plan.job_directory);
-        let device = fs::metadata(&job_directory).map_or(0, |found| found.dev());
-        let volumes = || plan.mounts.iter().map(|mount| PathBuf::from(&mount.path)).collect();
-        let own = [plan.job_directory.as_str()];
-        // What all nodes share is the first one's to answer for.
-        let shared = (plan.node_index == 0).then_some(plan.shared_directory.source.as_str());
-        let outputs = plan.directories.iter().map(String::as_str);
-        let all = own.into_iter().chain(shared).chain(outputs);
-        let watched = plan.caps.disk_floor > 0;
-        Caps {
+        let found = {
+            let plan = Arc::clone(plan);
+            view.run(move || Found::of(&plan))
+        };
+        let mut caps = Caps {
             limits: plan.caps,
-            streams: streams.into_iter().map(PathBuf::from).collect(),
-            job_temp: Trees::new(own.into_iter(), volumes(), device),
+            view: Arc::clone(view),
+            streams: Arc::new(streams.into_iter().map(PathBuf::from).collect()),
+            job_directory: PathBuf::from(&plan.job_directory),
+            job_temp: Arc::new(found.job_temp),
             look_at: now + LOOK_SOON,
             count_at: now + COUNT_EVERY,
-            disk: watched.then(|| Disk::new(Trees::new(all, volumes(), device), device, folder, now)),
-            job_directory,
+            disk: None,
+        };
+        if plan.caps.disk_floor > 0 {
+            let trees = Arc::new(found.all);
+            let before = caps.count(&trees);
+            caps.disk = Some(Disk::new(trees, before, found.device, folder, now));
         }
+        caps
+    }
+
+    fn count(&self, trees: &Arc<Trees>) -> u64 {
+        let trees = Arc::clone(trees);
+        self.view.run(move || trees.bytes())
     }
 
     /// When to look again, since boot.
@@ -118,11 +128,11 @@ impl Caps {
 
     fn long_stream(&self) -> Option<BatchAiError> {
         let most = self.limits.stdout;
-        let length = |path: &PathBuf| {
-            let found = fs::symlink_metadata(path).ok()?;
-            (found.is_file() && found.len() > most).then(|| (path.clone(), found.len()))
-        };
-        let (path, length) = self.streams.iter().filter(|_| most > 0).find_map(length)?;
+        if most == 0 {
+            return None;
+        }
+        let streams = Arc::clone(&self.streams);
+        let (path, length) = self.view.run(move || too_long(&streams, most))?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let message = format!(
             "{name} has {}, more than the {} that limits.stdout_bytes allows, so the job was ended. Have it print \
@@ -141,7 +151,7 @@ impl Caps {
             return None;
         }
         let begun = since_boot();
-        let bytes = self.job_temp.bytes();
+        let bytes = self.count(&self.job_temp);
         let took = since_boot().saturating_sub(begun);
         self.count_at = now + COUNT_EVERY.max(took * COUNT_SHARE);
         self.look_at = self.look_at.min(self.count_at);
@@ -163,15 +173,17 @@ impl Caps {
     }
 
     fn full_disk(&mut self, now: Duration, wait: bool) -> Option<BatchAiError> {
-        let disk = self.disk.as_mut()?;
-        let found = statvfs(&self.job_directory).ok()?;
+        let directory = self.job_directory.clone();
+        let found = self.disk.as_ref().and_then(|_| self.view.run(move || statvfs(directory)).ok())?;
         let total = found.f_blocks.saturating_mul(found.f_frsize);
         let free = found.f_bavail.saturating_mul(found.f_frsize);
         let floor = self.limits.disk_floor.min(total / FLOOR_SHARE);
-        let pause = disk.pace(now, free, floor);
-        self.look_at = self.look_at.min(now + pause);
+        let disk = self.disk.as_mut()?;
+        self.look_at = self.look_at.min(now + disk.pace(now, free, floor));
         let (since, _) = disk.full?;
-        let grown = disk.blamed(now, since, floor / BLAME_SHARE, wait)?;
+        let trees = Arc::clone(&disk.trees);
+        let bytes = self.count(&trees);
+        let grown = self.disk.as_mut()?.blamed(bytes, now, since, floor / BLAME_SHARE, wait)?;
         let message = format!(
             "The node's disk has {} of {} free, less than the {} that limits.disk_floor keeps, and this job grew most: \
              by {} in its directories. It was ended so that the others go on. Have it write less or to a volume \
@@ -185,14 +197,14 @@ impl Caps {
             ("free", free.to_string()),
             ("floor", floor.to_string()),
             ("grownBy", grown.to_string()),
-            ("jobTemp", self.job_temp.bytes().to_string()),
+            ("jobTemp", self.count(&self.job_temp).to_string()),
         ];
         Some(error(DISK_FULL, message, facts))
     }
 }
 
 impl Disk {
-    fn new(trees: Trees, device: u64, folder: &Path, now: Duration) -> Disk {
+    fn new(trees: Arc<Trees>, before: u64, device: u64, folder: &Path, now: Duration) -> Disk {
         let line = Line {
             device,
             grown: 0,
@@ -201,7 +213,7 @@ impl Disk {
         };
         Disk {
             device,
-            before: trees.bytes(),
+            before,
             counts_from: now,
             trees,
             free: (now, u64::MAX),
@@ -231,10 +243,9 @@ impl Disk {
         Duration::from_secs_f64(left.clamp(LOOK_SOON.as_secs_f64(), LOOK_EVERY.as_secs_f64()))
     }
 
-    /// By how much this job grew, if it is the one that fills the disk.
-    fn blamed(&mut self, now: Duration, since: Duration, least: u64, wait: bool) -> Option<u64> {
+    /// By how much this job, whose files have so many `bytes` now, grew, if it is the one that fills the disk.
+    fn blamed(&mut self, bytes: u64, now: Duration, since: Duration, least: u64, wait: bool) -> Option<u64> {
         let others = self.board.others();
-        let bytes = self.trees.bytes();
         if let Some(ended) = last_ended(&others, self.device)
             && ended > self.counts_from
         {
@@ -254,6 +265,37 @@ impl Disk {
         self.board.say(own);
         (blame == Blame::This).then_some(own.grown)
     }
+}
+
+/// What an attempt writes to, as it was found in its view.
+struct Found {
+    device: u64,
+    job_temp: Trees,
+    all: Trees,
+}
+
+impl Found {
+    fn of(plan: &LaunchPlan) -> Found {
+        let device = fs::metadata(&plan.job_directory).map_or(0, |found| found.dev());
+        let volumes = || plan.mounts.iter().map(|mount| PathBuf::from(&mount.path)).collect();
+        let own = [plan.job_directory.as_str()];
+        // What all nodes share is the first one's to answer for.
+        let shared = (plan.node_index == 0).then_some(plan.shared_directory.source.as_str());
+        let outputs = plan.directories.iter().map(String::as_str);
+        let all = own.into_iter().chain(shared).chain(outputs);
+        Found {
+            device,
+            job_temp: Trees::new(own.into_iter(), volumes(), device),
+            all: Trees::new(all, volumes(), device),
+        }
+    }
+}
+
+fn too_long(streams: &[PathBuf], most: u64) -> Option<(PathBuf, u64)> {
+    streams.iter().find_map(|path| {
+        let found = fs::symlink_metadata(path).ok()?;
+        (found.is_file() && found.len() > most).then(|| (path.clone(), found.len()))
+    })
 }
 
 fn error<const N: usize>(code: &str, message: String, facts: [(&str, String); N]) -> BatchAiError {

@@ -54,7 +54,8 @@ fn site(limits: Limits) -> Site {
         remote: None,
         caps: limits,
     };
-    let caps = Caps::new(&plan, &base.path().join("nodes/1"), at(0));
+    let view = Arc::new(View::plain(base.path().to_owned()));
+    let caps = Caps::new(&Arc::new(plan), &view, &base.path().join("nodes/1"), at(0));
     Site { base, caps }
 }
 
@@ -149,13 +150,16 @@ fn only_one_is_ended_for_a_full_disk() {
         state,
     };
     let mut board = Board::new(&other, line(9 * MIB, 1000, State::Running));
-    let disk = site.caps.disk.as_mut().unwrap();
-    assert_eq!(disk.blamed(at(1000), at(1000), MIB, true), None, "the other grew more");
+    let blamed = |site: &mut Site, millis| {
+        let disk = site.caps.disk.as_mut().unwrap();
+        let bytes = disk.trees.bytes();
+        disk.blamed(bytes, at(millis), at(1000), MIB, true)
+    };
+    assert_eq!(blamed(&mut site, 1000), None, "the other grew more");
     board.say(line(9 * MIB, 1100, State::Ended));
-    assert_eq!(disk.blamed(at(1200), at(1000), MIB, true), None, "what was there then is forgiven");
-    assert_eq!(disk.blamed(at(1300), at(1000), MIB, true), None);
+    assert_eq!(blamed(&mut site, 1200), None, "what was there then is forgiven");
+    assert_eq!(blamed(&mut site, 1300), None);
     site.write("job/c", 2 * MIB);
-    let disk = site.caps.disk.as_mut().unwrap();
-    let grown = disk.blamed(at(1400), at(1000), MIB, true).unwrap();
+    let grown = blamed(&mut site, 1400).unwrap();
     assert!((2 * MIB..3 * MIB).contains(&grown), "{grown}");
 }
