@@ -1,11 +1,12 @@
 """What grows has bounds: output and temporary files of jobs, the disk, logs, and what nobody needs any more."""
 
+import json
 import shutil
 import tempfile
 from pathlib import Path
 
 import pytest
-from commands import served
+from commands import attempts, done, refused, served, trainyard
 from harness import CONFIGURATION, poll_until
 from test_disk_full import small_disk
 from yards import Yard, gate
@@ -80,3 +81,87 @@ def test_the_job_that_fills_the_disk_fails_alone(pause):
         (shares / "files" / "files" / "gate-end").touch()
         assert yard.wait_job("calm").execution_state == "succeeded"
         assert yard.run("next", "true").execution_state == "succeeded"
+
+
+def litter(data):
+    """What crashes may leave, with what must stay beside it."""
+    waste = [data / "engine/nodes/gone-77", data / "engine/shared/77-1"]
+    kept = [data / "engine/shared/mine", data / "precious"]
+    for folder in waste + kept:
+        folder.mkdir(parents=True)
+        (folder / "file").write_bytes(b"x" * 100_000)
+    (data / "engine/nodes/gone-78").symlink_to(data / "precious")
+    return waste, kept
+
+
+def shown(data, *words):
+    report = json.loads(done("gc", "--data", data, "--json", *words))
+    return {(room["room"], Path(waste["place"]).name) for room in report["rooms"] for waste in room["waste"]}
+
+
+def all_there(*folders):
+    return [folder.exists() and bool(list(folder.rglob("file"))) for folder in folders]
+
+
+def test_gc_shows_and_deletes_beside_a_server_and_nothing_of_running_jobs():
+    with served() as server:
+        yard = Yard(server)
+        yard.build(nodes=2)
+        waste, kept = litter(server.data)
+        big = "head -c 500000 /dev/zero > $AZ_BATCHAI_JOB_TEMP/file"
+        yard.run("over", f"{big}; echo $AZ_BATCHAI_JOB_TEMP")
+        yard.submit("runs", f"{big}; cp $AZ_BATCHAI_JOB_TEMP/file $AZ_BATCHAI_SHARED_JOB_TEMP; {gate('end')}; "
+                    "wc -c $AZ_BATCHAI_JOB_TEMP/file $AZ_BATCHAI_SHARED_JOB_TEMP/file")
+        yard.wait_job("runs", ("running",))
+        poll_until("the job has written", lambda: list(server.data.glob("engine/shared/*-*/file"))[1:])
+        left = Path(yard.read("over", "stdout.txt").strip())
+        # The job that runs may have the node of the one before; then that one's directory is gone.
+        idle = {("idle nodes", "jobs")} if left.exists() else set()
+        expected = {("released nodes", "gone-77"), ("shared directories", "77-1")} | idle
+        assert shown(server.data) == expected
+        assert all(all_there(*waste, *kept))
+        assert "released nodes" in done("gc", "--data", server.data)
+        assert shown(server.data, "--delete") == expected
+        assert not any(all_there(*waste)) and all(all_there(*kept))
+        assert (server.data / "engine/nodes/gone-78").is_symlink()
+        poll_until("the node has removed what the job left", lambda: not left.exists())
+        poll_until("nothing is left to show", lambda: not shown(server.data))
+        yard.open_gate("end")
+        assert yard.wait_job("runs").execution_state == "succeeded"
+        assert yard.read("runs", "stdout.txt").count("500000") == 2
+
+
+def test_gc_without_a_server_removes_nodes_that_no_cluster_has_and_leaves_those_that_run():
+    with served() as server:
+        yard = Yard(server)
+        yard.build(nodes=1)
+        yard.submit("runs", f"{gate('end')}")
+        yard.wait_job("runs", ("running",))
+        server.kill()
+        waste, kept = litter(server.data)
+        lost = server.data / "engine/nodes/79"
+        (lost / "wanted").mkdir(parents=True)
+        (lost / "file").touch()
+        before = {path for path in server.data.rglob("*") if path.suffix not in (".db-wal", ".db-shm")}
+        assert shown(server.data) >= {
+            ("released nodes", "gone-77"),
+            ("shared directories", "77-1"),
+            ("lost nodes", "79"),
+        }
+        assert before <= set(server.data.rglob("*"))
+        done("gc", "--data", server.data, "--yes")
+        assert not any(all_there(lost, *waste)) and all(all_there(*kept))
+        server.start()
+        yard.open_gate("end")
+        job = yard.wait_job("runs")
+        assert job.execution_state == "succeeded", job.execution_info.as_dict()
+        assert attempts(server.data / "trainyard.db")["runs"][0] == 1
+
+
+def test_gc_names_what_is_wrong():
+    with served() as server:
+        assert "there is no folder" in refused(1, "gc", "--data", server.data / "none")
+        answer = server.call("POST", "/trainyard/gc", json={"delete": "all"})
+        assert answer.status_code == 400 and "delete" in answer.text, answer.text
+        server.terminate()
+        assert "there is nothing to delete" in trainyard("gc", "--data", server.data).stderr

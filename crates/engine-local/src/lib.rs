@@ -13,6 +13,7 @@ mod capacity;
 mod end;
 mod entry;
 mod gpus;
+pub mod litter;
 mod remote_shell;
 mod settings;
 mod start;

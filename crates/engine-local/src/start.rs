@@ -92,7 +92,7 @@ fn look(node: Uid, folder: Folder) -> Entry {
 }
 
 /// The process of a node that was started and has said nothing yet, by its command line.
-fn starting(folder: &Folder) -> Option<Process> {
+pub fn starting(folder: &Folder) -> Option<Process> {
     let end = format!("\0--folder\0{}\0", folder.root().display());
     processes().into_iter().find_map(|pid| {
         // The handle first: what is read after it is of no other process.
@@ -134,7 +134,8 @@ pub fn alive(status: &StatusFile) -> Option<Process> {
 pub fn remove_later(folder: &Path) {
     let folder = folder.to_owned();
     std::thread::spawn(move || {
-        if let Err(error) = fs::remove_dir_all(&folder) {
+        // `trainyard gc` may be at it too.
+        if let Err(error) = crate::litter::remove(&folder) {
             tracing::warn!(folder = %folder.display(), %error, "a folder could not be deleted");
         }
     });

@@ -242,7 +242,8 @@ impl Attempt {
         }
         let due = self.caps.as_mut().filter(|caps| now >= caps.next_look());
         if let Some(error) = due.and_then(|caps| caps.look(now)) {
-            self.journal.say(format_args!("{}: {}", error.code, error.message));
+            self.journal
+                .say(format_args!("{}: {}", error.code, error.message));
             let decided = self.is_decided().then_some(Verdict::Exited(0));
             self.end(decided.unwrap_or(Verdict::OverLimit(error, None)), now, around);
         }
@@ -257,7 +258,8 @@ impl Attempt {
         };
         match self.caps.as_mut().and_then(|caps| caps.last_look(now)) {
             Some(error) => {
-                self.journal.say(format_args!("{}: {}", error.code, error.message));
+                self.journal
+                    .say(format_args!("{}: {}", error.code, error.message));
                 Verdict::OverLimit(error, Some(code))
             }
             None => verdict,

@@ -68,7 +68,10 @@ fn append(path: &Path, line: &str, most: Option<u64>) -> std::io::Result<()> {
     }
     file.write_all(line.as_bytes())?;
     if length + line.len() as u64 >= most {
-        let end = format!("{} the log has its {most} bytes and ends here (limits.execution_log_bytes)\n", now());
+        let end = format!(
+            "{} the log has its {most} bytes and ends here (limits.execution_log_bytes)\n",
+            now()
+        );
         file.write_all(end.as_bytes())?;
     }
     Ok(())
@@ -99,9 +102,14 @@ mod tests {
             log().say(format_args!("line {number} {}", "x".repeat(40)));
         }
         let text = fs::read_to_string(&path).unwrap();
-        let ends = text.lines().filter(|line| line.contains("limits.execution_log_bytes"));
+        let ends = text
+            .lines()
+            .filter(|line| line.contains("limits.execution_log_bytes"));
         assert_eq!(ends.count(), 1, "{text}");
-        assert!(text.ends_with("(limits.execution_log_bytes)\n") && text.len() < 500, "{text}");
+        assert!(
+            text.ends_with("(limits.execution_log_bytes)\n") && text.len() < 500,
+            "{text}"
+        );
         assert!(text.contains("line 3") && !text.contains("line 5"), "{text}");
         log().at_most(0).say("more");
         assert!(fs::read_to_string(&path).unwrap().ends_with("more\n"));

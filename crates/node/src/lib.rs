@@ -28,6 +28,7 @@ mod view;
 mod volumes;
 mod wanted;
 
+pub use caps::disk_bytes;
 pub use cgroup::shared_directories;
 pub use node::{NodeError, run};
 pub use sweep::sweep;

@@ -27,7 +27,10 @@ fn shorten(log: &File, path: &Path) -> io::Result<()> {
     }
     let mut latest = vec![0; KEPT];
     File::open(path)?.read_exact_at(&mut latest, found.len() - KEPT as u64)?;
-    let first_line = latest.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let first_line = latest
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .map_or(0, |at| at + 1);
     log.set_len(0)?;
     let mut log = log;
     log.write_all(b"(earlier lines are gone: the log is kept short)\n")?;
@@ -59,6 +62,9 @@ mod tests {
             .map(|line| line.split(' ').nth(1).unwrap().parse().unwrap())
             .collect();
         assert!(numbers.len() > 3000 && *numbers.last().unwrap() == 59_999);
-        assert!(numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]), "whole and in order");
+        assert!(
+            numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]),
+            "whole and in order"
+        );
     }
 }

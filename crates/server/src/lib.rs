@@ -20,7 +20,7 @@ mod reconcile;
 mod settings;
 mod sign_in;
 
-pub use app::{App, StartError, Stop};
+pub use app::{App, GcHook, GcOutcome, StartError, Stop};
 pub use http::Scheme;
 pub use ports::{Clock, Ports, Random};
 pub use reconcile::{Pump, PumpError};

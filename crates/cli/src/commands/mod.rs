@@ -3,6 +3,7 @@
 mod backup;
 mod bench;
 mod connect;
+mod gc;
 mod migrate;
 mod node;
 mod options;
@@ -55,6 +56,8 @@ enum Command {
     Backup(backup::Backup),
     /// Bring a backup back, for a stopped server.
     Restore(backup::Restore),
+    /// Show what nobody needs any more, and delete it.
+    Gc(gc::Gc),
     /// Stop the server on a data folder.
     Stop(stop::Stop),
     /// Print every key of the configuration, as Markdown.
@@ -88,6 +91,7 @@ pub fn run(arguments: Arguments, surroundings: Surroundings) -> anyhow::Result<E
         Command::Token(command) => wait(command.run(&surroundings)),
         Command::Principal(command) => wait(command.run(&surroundings)),
         Command::Connect(command) => wait(command.run(&surroundings)),
+        Command::Gc(command) => wait(command.run(&surroundings)),
         Command::Stop(command) => wait(command.run(&surroundings)),
         Command::Bench(command) => wait(command.run()),
     };
@@ -125,6 +129,9 @@ mod tests {
             "backup --data d --to e",
             "restore --data d --from e",
             "stop --nodes",
+            "gc --data d --json",
+            "gc --delete --config c",
+            "gc --yes",
             "migrate import clusters.json jobs.json --plan",
             "migrate import --from http://127.0.0.1:1 --token t --yes --scale keep --report r.json",
             "migrate undo 0123456789abcdef",

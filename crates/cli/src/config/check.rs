@@ -129,10 +129,30 @@ pub fn check(config: &Config) -> Result<(), Unusable> {
 fn check_growth(config: &Config) -> Result<(), Unusable> {
     let limits = &config.limits;
     for (key, value, least, rule) in [
-        ("limits.stdout_bytes", limits.stdout_bytes, 1 << 10, "0 or at least 1KiB is possible"),
-        ("limits.execution_log_bytes", limits.execution_log_bytes, 1 << 10, "0 or at least 1KiB is possible"),
-        ("limits.job_temp_bytes", limits.job_temp_bytes, 1 << 20, "0 or at least 1MiB is possible"),
-        ("log.file_bytes", config.log.file_bytes, 1 << 10, "0 or at least 1KiB is possible"),
+        (
+            "limits.stdout_bytes",
+            limits.stdout_bytes,
+            1 << 10,
+            "0 or at least 1KiB is possible",
+        ),
+        (
+            "limits.execution_log_bytes",
+            limits.execution_log_bytes,
+            1 << 10,
+            "0 or at least 1KiB is possible",
+        ),
+        (
+            "limits.job_temp_bytes",
+            limits.job_temp_bytes,
+            1 << 20,
+            "0 or at least 1MiB is possible",
+        ),
+        (
+            "log.file_bytes",
+            config.log.file_bytes,
+            1 << 10,
+            "0 or at least 1KiB is possible",
+        ),
     ] {
         require(value.0 == 0 || value.0 >= least, key, value, rule)?;
     }

@@ -215,12 +215,7 @@ pub const KEYS: &[Key] = &[
         "64MiB",
         "Longest log file; the next line begins a new one. 0 leaves that to another program, such as logrotate.",
     ),
-    key(
-        "log.keep",
-        Kind::Number,
-        "7",
-        "How many full log files are kept.",
-    ),
+    key("log.keep", Kind::Number, "7", "How many full log files are kept."),
     key("log.format", Kind::Text, "text", "`text` or `json`."),
     key(
         "log.level",

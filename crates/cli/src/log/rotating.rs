@@ -69,7 +69,9 @@ impl Rotating {
     }
 
     fn put_aside(&self) -> io::Result<()> {
-        let mut beyond = (self.keep + 1..).map(|number| self.old(number)).take(REMOVED_AT_ONCE as usize);
+        let mut beyond = (self.keep + 1..)
+            .map(|number| self.old(number))
+            .take(REMOVED_AT_ONCE as usize);
         while let Some(path) = beyond.next()
             && fs::remove_file(path).is_ok()
         {}
@@ -150,7 +152,7 @@ mod tests {
         // What was there counts after a new start, and fewer files may be kept.
         let log = open(1);
         writeln!(log.make_writer(), "line 21").unwrap();
-        writeln!(log.make_writer(), "{}", "a line longer than a file may be").unwrap();
+        writeln!(log.make_writer(), "a line longer than a file may be").unwrap();
         assert_eq!(names(&folder), ["s.log", "s.log.1"]);
         assert_eq!(read(&folder, "s.log.1"), "line 20\nline 21\n");
         assert_eq!(read(&folder, "s.log"), "a line longer than a file may be\n");

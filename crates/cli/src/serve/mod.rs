@@ -4,6 +4,7 @@ mod backup;
 mod files;
 mod listen;
 mod ports;
+mod rooms;
 mod scratch;
 mod settings;
 
@@ -19,7 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing::info;
 use trainyard_engine_local::{LocalEngine, NodeProgram, end_all};
-use trainyard_server::{App, Ports, Random, SignInKey, Stop};
+use trainyard_server::{App, GcHook, Ports, Random, SignInKey, Stop};
 use trainyard_storage::{AccountName, Kind, LinkKey, ShareName};
 use trainyard_store::db::Settings as DbSettings;
 use trainyard_store::lock::FolderLock;
@@ -28,8 +29,11 @@ use trainyard_store::{Store, StoreError};
 
 use crate::config::Config;
 use crate::config::layers::Surroundings;
+use crate::rooms::How;
 use listen::{AdminSocket, Listening};
-use ports::{SystemClock, SystemRandom, monotonic};
+use ports::SystemRandom;
+pub use ports::{SystemClock, monotonic};
+pub use rooms::gc;
 
 /// The store's file in the data folder.
 const STORE: &str = "trainyard.db";
@@ -120,12 +124,15 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
     );
     app.ensure_admin_token(&files::admin_token(&data, &random)?)?;
     app.look_after_folders()?;
+    let rooms = rooms::Rooms::new(config, store.clone());
+    app.set_gc(gc_hook(Arc::clone(&rooms)));
     let listening = Listening::open(config).await?;
     let url = listening.url.clone();
     let socket = AdminSocket::open(&data)?;
     files::note(&data, &url, listening.authority.as_deref())?;
     let house = House {
         app,
+        rooms,
         store,
         engine,
         data,
@@ -138,9 +145,22 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
     Ok(Running { url, serving, ending })
 }
 
+/// What the server does when somebody asks what may go.
+fn gc_hook(rooms: Arc<rooms::Rooms>) -> GcHook {
+    Box::new(move |delete| {
+        let rooms = Arc::clone(&rooms);
+        let how = if delete { How::Free } else { How::Look };
+        Box::pin(async move {
+            let visited = tokio::task::spawn_blocking(move || rooms.visit(how)).await?;
+            Ok(serde_json::to_value(visited)?)
+        })
+    })
+}
+
 /// Everything that is open while the server runs.
 struct House {
     app: Arc<App>,
+    rooms: Arc<rooms::Rooms>,
     store: Store,
     engine: Arc<LocalEngine>,
     data: PathBuf,
@@ -188,6 +208,13 @@ impl House {
             };
             listen::end(&handle);
             let _ = close_socket.send(());
+        };
+        let looked_after = Arc::clone(&self.rooms).look_after();
+        let ended = async {
+            tokio::select! {
+                () = ended => {}
+                () = looked_after => {}
+            }
         };
         let (by_tcp, by_socket, ()) = tokio::join!(by_tcp, by_socket, ended);
         self.app.end_pump();

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use jiff::SignedDuration;
-use trainyard_domain::name::SubscriptionId;
 use trainyard_domain::launch::Caps;
+use trainyard_domain::name::SubscriptionId;
 use trainyard_server::{Kept, Quotas, Settings, VmSize};
 use trainyard_storage::{AccountName, Accounts, FileServers};
 
@@ -148,7 +148,9 @@ pub fn local_engine(config: &Config, surroundings: &Surroundings) -> trainyard_e
         max_nodes: config.local.max_nodes,
         gpus: trainyard_engine_local::GpuSource::Machine,
         environment: passed.collect(),
-        keep_job_temp: Some(Duration::from_secs(60 * u64::from(config.retention.job_temp_minutes))),
+        keep_job_temp: Some(Duration::from_secs(
+            60 * u64::from(config.retention.job_temp_minutes),
+        )),
         leave_within: Duration::from_secs(u64::from(config.local.grace_seconds) + 5),
         ..trainyard_engine_local::Settings::default()
     }

@@ -10,6 +10,9 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
 /// Name of the file in a node's folder.
 const NAME: &str = "grown";
 /// Bytes of the line, blanks at its end included.
@@ -53,7 +56,9 @@ impl Line {
         };
         let text = format!("{} {} {} {state} ", self.device, self.grown, self.at.as_millis());
         let mut line = [b' '; LENGTH];
-        line.iter_mut().zip(text.bytes()).for_each(|(to, from)| *to = from);
+        line.iter_mut()
+            .zip(text.bytes())
+            .for_each(|(to, from)| *to = from);
         line
     }
 
@@ -72,6 +77,10 @@ impl Line {
         })
     }
 }
+
+/// Held while a node judges.
+#[derive(Debug)]
+pub struct Turn(#[expect(dead_code, reason = "the lock ends with the file")] Option<File>);
 
 /// The line of this node, and where those of the others are.
 #[derive(Debug)]
@@ -102,6 +111,19 @@ impl Board {
         };
         let written = file.and_then(|file| file.write_all_at(&line.text(), 0).map(|()| file));
         self.file = written.ok();
+    }
+
+    /// The right to judge: one node at a time has it, so that the next one sees what came of it. `None` while another
+    /// has it; where the file system knows no locks, everybody has it.
+    pub fn turn(&self) -> Option<Turn> {
+        let opened = self.folder.parent().and_then(|nodes| File::open(nodes).ok());
+        let Some(nodes) = opened else {
+            return Some(Turn(None));
+        };
+        match flock(&nodes, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => None,
+            Ok(()) | Err(_) => Some(Turn(Some(nodes))),
+        }
     }
 
     /// The lines of all other nodes.
@@ -219,12 +241,26 @@ mod tests {
         assert_eq!(judged(50, &late), Blame::Unknown);
         let own = line(50, 100, State::Running);
         let since = Duration::from_secs(99);
-        assert_eq!(judge(&own, &late, since, LEAST, false), Blame::This, "it ends anyway");
+        assert_eq!(
+            judge(&own, &late, since, LEAST, false),
+            Blame::This,
+            "it ends anyway"
+        );
         let early = Duration::from_secs(97);
-        assert_eq!(judge(&own, &[line(40, 96, State::Running)], early, LEAST, true), Blame::This);
-        assert_eq!(judged(50, &[line(60, 80, State::Running)]), Blame::This, "its node is gone");
+        assert_eq!(
+            judge(&own, &[line(40, 96, State::Running)], early, LEAST, true),
+            Blame::This
+        );
+        assert_eq!(
+            judged(50, &[line(60, 80, State::Running)]),
+            Blame::This,
+            "its node is gone"
+        );
         assert_eq!(judged(50, &[line(60, 100, State::Over)]), Blame::This);
-        let elsewhere = Line { device: 2, ..line(60, 100, State::Running) };
+        let elsewhere = Line {
+            device: 2,
+            ..line(60, 100, State::Running)
+        };
         assert_eq!(judged(50, &[elsewhere]), Blame::This);
     }
 
@@ -240,14 +276,24 @@ mod tests {
         let two = Board::new(&folder("2"), line(7, 2, State::Running));
         folder("3");
         assert_eq!(one.others(), [line(7, 2, State::Running)]);
+        let turn = one.turn().unwrap();
+        assert!(two.turn().is_none(), "one judges at a time");
+        drop(turn);
+        assert!(two.turn().is_some());
         one.say(line(u64::MAX, u64::MAX / 1000, State::Ended));
         assert_eq!(two.others(), [line(u64::MAX, u64::MAX / 1000, State::Ended)]);
-        assert_eq!(last_ended(&two.others(), 1), Some(Duration::from_secs(u64::MAX / 1000)));
+        assert_eq!(
+            last_ended(&two.others(), 1),
+            Some(Duration::from_secs(u64::MAX / 1000))
+        );
         assert_eq!(last_ended(&two.others(), 2), None);
         drop(two);
         assert_eq!(one.others(), [line(7, 2, State::Over)]);
         drop(one);
         let third = Board::new(&folder("3"), line(0, 3, State::Running));
-        assert!(third.others().iter().any(|line| line.state == State::Ended), "it stays known");
+        assert!(
+            third.others().iter().any(|line| line.state == State::Ended),
+            "it stays known"
+        );
     }
 }

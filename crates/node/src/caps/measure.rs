@@ -21,8 +21,7 @@ impl Trees {
     /// which are not the job's own.
     pub fn new<'a>(roots: impl Iterator<Item = &'a str>, left_out: Vec<PathBuf>, device: u64) -> Trees {
         let found: BTreeSet<PathBuf> = roots.filter_map(|root| fs::canonicalize(root).ok()).collect();
-        let is_within_another =
-            |path: &Path| path.ancestors().skip(1).any(|above| found.contains(above));
+        let is_within_another = |path: &Path| path.ancestors().skip(1).any(|above| found.contains(above));
         let roots = found.iter().filter(|path| !is_within_another(path)).cloned();
         Trees {
             roots: roots.collect(),
@@ -39,7 +38,9 @@ impl Trees {
         let mut seen = BTreeSet::new();
         let mut waiting = self.roots.clone();
         while let Some(path) = waiting.pop() {
-            let Ok(found) = fs::symlink_metadata(&path) else { continue };
+            let Ok(found) = fs::symlink_metadata(&path) else {
+                continue;
+            };
             let foreign = found.dev() != self.device || self.left_out.contains(&path);
             if foreign || (found.nlink() > 1 && found.is_file() && !seen.insert(found.ino())) {
                 continue;
@@ -55,6 +56,18 @@ impl Trees {
         }
         bytes
     }
+}
+
+/// Bytes that a directory, or file, takes on its disk; of a large tree the first 50,000 entries count. Links are not
+/// followed.
+pub fn disk_bytes(path: &Path) -> u64 {
+    let device = fs::symlink_metadata(path).map_or(0, |found| found.dev());
+    let trees = Trees {
+        roots: vec![path.to_owned()],
+        left_out: Vec::new(),
+        device,
+    };
+    trees.bytes()
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ use trainyard_domain::state::BatchAiError;
 
 use crate::machine::since_boot;
 use crate::view::View;
+pub use measure::disk_bytes;
+
 use blame::{Blame, Board, Line, State, judge, last_ended};
 use measure::Trees;
 
@@ -116,14 +118,18 @@ impl Caps {
     pub fn look(&mut self, now: Duration) -> Option<BatchAiError> {
         self.look_at = now + LOOK_EVERY;
         let found = self.long_stream();
-        found.or_else(|| self.large_directory(now)).or_else(|| self.full_disk(now, true))
+        found
+            .or_else(|| self.large_directory(now))
+            .or_else(|| self.full_disk(now, true))
     }
 
     /// The same of an attempt that has failed by itself: why, if it is one of these reasons.
     pub fn last_look(&mut self, now: Duration) -> Option<BatchAiError> {
         self.count_at = now;
         let found = self.long_stream();
-        found.or_else(|| self.large_directory(now)).or_else(|| self.full_disk(now, false))
+        found
+            .or_else(|| self.large_directory(now))
+            .or_else(|| self.full_disk(now, false))
     }
 
     fn long_stream(&self) -> Option<BatchAiError> {
@@ -133,21 +139,33 @@ impl Caps {
         }
         let streams = Arc::clone(&self.streams);
         let (path, length) = self.view.run(move || too_long(&streams, most))?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         let message = format!(
             "{name} has {}, more than the {} that limits.stdout_bytes allows, so the job was ended. Have it print \
              less or write to an output directory, or have the limit raised.",
             words(length),
             words(most)
         );
-        let facts = [("file", name), ("bytes", length.to_string()), ("limit", most.to_string())];
+        let facts = [
+            ("file", name),
+            ("bytes", length.to_string()),
+            ("limit", most.to_string()),
+        ];
         Some(error(OUTPUT_LIMIT, message, facts))
     }
 
     fn large_directory(&mut self, now: Duration) -> Option<BatchAiError> {
         let most = self.limits.job_temp;
         if most == 0 || now < self.count_at {
-            self.look_at = if most == 0 { self.look_at } else { self.look_at.min(self.count_at) };
+            self.look_at = if most == 0 {
+                self.look_at
+            } else {
+                self.look_at.min(self.count_at)
+            };
             return None;
         }
         let begun = since_boot();
@@ -174,7 +192,10 @@ impl Caps {
 
     fn full_disk(&mut self, now: Duration, wait: bool) -> Option<BatchAiError> {
         let directory = self.job_directory.clone();
-        let found = self.disk.as_ref().and_then(|_| self.view.run(move || statvfs(directory)).ok())?;
+        let found = self
+            .disk
+            .as_ref()
+            .and_then(|_| self.view.run(move || statvfs(directory)).ok())?;
         let total = found.f_blocks.saturating_mul(found.f_frsize);
         let free = found.f_bavail.saturating_mul(found.f_frsize);
         let floor = self.limits.disk_floor.min(total / FLOOR_SHARE);
@@ -183,7 +204,10 @@ impl Caps {
         let (since, _) = disk.full?;
         let trees = Arc::clone(&disk.trees);
         let bytes = self.count(&trees);
-        let grown = self.disk.as_mut()?.blamed(bytes, now, since, floor / BLAME_SHARE, wait)?;
+        let grown = self
+            .disk
+            .as_mut()?
+            .blamed(bytes, now, since, floor / BLAME_SHARE, wait)?;
         let message = format!(
             "The node's disk has {} of {} free, less than the {} that limits.disk_floor keeps, and this job grew most: \
              by {} in its directories. It was ended so that the others go on. Have it write less or to a volume \
@@ -245,6 +269,7 @@ impl Disk {
 
     /// By how much this job, whose files have so many `bytes` now, grew, if it is the one that fills the disk.
     fn blamed(&mut self, bytes: u64, now: Duration, since: Duration, least: u64, wait: bool) -> Option<u64> {
+        let _turn = self.board.turn()?;
         let others = self.board.others();
         if let Some(ended) = last_ended(&others, self.device)
             && ended > self.counts_from
@@ -277,7 +302,12 @@ struct Found {
 impl Found {
     fn of(plan: &LaunchPlan) -> Found {
         let device = fs::metadata(&plan.job_directory).map_or(0, |found| found.dev());
-        let volumes = || plan.mounts.iter().map(|mount| PathBuf::from(&mount.path)).collect();
+        let volumes = || {
+            plan.mounts
+                .iter()
+                .map(|mount| PathBuf::from(&mount.path))
+                .collect()
+        };
         let own = [plan.job_directory.as_str()];
         // What all nodes share is the first one's to answer for.
         let shared = (plan.node_index == 0).then_some(plan.shared_directory.source.as_str());

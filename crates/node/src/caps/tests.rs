@@ -120,13 +120,21 @@ fn looks_come_sooner_as_the_disk_fills() {
         ..Limits::default()
     });
     let disk = site.caps.disk.as_mut().unwrap();
-    assert_eq!(disk.pace(at(100), 1000, 100), LOOK_SOON, "how fast is not known yet");
+    assert_eq!(
+        disk.pace(at(100), 1000, 100),
+        LOOK_SOON,
+        "how fast is not known yet"
+    );
     assert_eq!(disk.pace(at(200), 1000, 100), LOOK_EVERY);
     assert_eq!(disk.pace(at(1200), 700, 100), at(1000), "full in two seconds");
     assert_eq!(disk.pace(at(2200), 110, 100), LOOK_SOON);
     assert_eq!(disk.full, None);
     assert_eq!(disk.pace(at(2300), 90, 100), LOOK_SOON);
-    assert_eq!(disk.pace(at(2400), 80, 100), LOOK_SOON * 2, "the wait for others grows");
+    assert_eq!(
+        disk.pace(at(2400), 80, 100),
+        LOOK_SOON * 2,
+        "the wait for others grows"
+    );
     assert_eq!(disk.full.unwrap().0, at(2300));
     assert_eq!(disk.pace(at(2600), 120, 100), LOOK_EVERY);
     assert_eq!(disk.full, None);

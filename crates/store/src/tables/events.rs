@@ -50,7 +50,8 @@ impl Snapshot<'_> {
     pub fn events_to_sweep(&self, before: Option<Timestamp>, most: u64) -> Result<u64, StoreError> {
         let newest_gone = self.newest_beyond(most)?;
         let sql = "SELECT count(*) FROM events WHERE number <= ?1 OR time < ?2";
-        let count: Option<i64> = self.row(sql, params![newest_gone, millis(before)], |row| Ok(row.get(0)?))?;
+        let count: Option<i64> =
+            self.row(sql, params![newest_gone, millis(before)], |row| Ok(row.get(0)?))?;
         Ok(count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0))
     }
 
@@ -61,7 +62,9 @@ impl Snapshot<'_> {
         }
         let sql = "SELECT coalesce(max(number), 0) FROM events";
         let newest: i64 = self.row(sql, [], |row| Ok(row.get(0)?))?.unwrap_or(0);
-        Ok(newest.saturating_sub(i64::try_from(most).unwrap_or(i64::MAX)).max(0))
+        Ok(newest
+            .saturating_sub(i64::try_from(most).unwrap_or(i64::MAX))
+            .max(0))
     }
 }
 
@@ -137,12 +140,18 @@ mod tests {
 
     fn sweep(store: &Store, before: Option<i64>, most: u64) -> usize {
         let write = store.write(move |tx| tx.sweep_events(before.map(at), most));
-        write.wait().map_err(|error: crate::db::WriteError<StoreError>| error.flatten()).unwrap()
+        write
+            .wait()
+            .map_err(|error: crate::db::WriteError<StoreError>| error.flatten())
+            .unwrap()
     }
 
     fn seconds(store: &Store) -> Vec<i64> {
         let read = store.read(|s| s.events(0, 10_000));
-        read.unwrap().iter().map(|(_, event)| event.time.as_second()).collect()
+        read.unwrap()
+            .iter()
+            .map(|(_, event)| event.time.as_second())
+            .collect()
     }
 
     #[test]
@@ -150,7 +159,8 @@ mod tests {
         let store = store(10);
         assert_eq!(sweep(&store, None, 0), 0);
         assert_eq!(sweep(&store, None, 10), 0);
-        let to_go = |before: Option<i64>, most| store.read(|s| s.events_to_sweep(before.map(at), most)).unwrap();
+        let to_go =
+            |before: Option<i64>, most| store.read(|s| s.events_to_sweep(before.map(at), most)).unwrap();
         assert_eq!((to_go(Some(3), 0), to_go(None, 4), to_go(None, 0)), (3, 6, 0));
         assert_eq!(sweep(&store, Some(3), 0), 3);
         assert_eq!(seconds(&store), [3, 4, 5, 6, 7, 8, 9]);

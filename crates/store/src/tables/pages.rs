@@ -20,7 +20,9 @@ impl Snapshot<'_> {
     }
 
     fn figure(&self, name: &str) -> Result<u64, StoreError> {
-        let figure = self.conn.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0))?;
+        let figure = self
+            .conn
+            .query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0))?;
         Ok(u64::try_from(figure).unwrap_or(0))
     }
 }
@@ -29,7 +31,9 @@ impl Tx<'_> {
     /// Gives some of the free pages back to the file system, if there are many and the file can.
     pub fn give_pages_back(&self) -> Result<(), StoreError> {
         if self.figure("freelist_count")? > SPARE && self.gives_pages_back()? {
-            let mut give = self.conn.prepare_cached(&format!("PRAGMA incremental_vacuum({AT_ONCE})"))?;
+            let mut give = self
+                .conn
+                .prepare_cached(&format!("PRAGMA incremental_vacuum({AT_ONCE})"))?;
             let mut rows = give.query([])?;
             // Each step gives one page back.
             while rows.next()?.is_some() {}
