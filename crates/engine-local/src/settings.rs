@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use trainyard_domain::ids::GpuId;
+use trainyard_node::isolation::Account;
 
 /// How the engine works.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct Settings {
     pub ports: RangeInclusive<u16>,
     /// Where GPUs come from.
     pub gpus: GpuSource,
+    /// How nodes are kept apart; not at all on the plain level. Nodes that run keep theirs.
+    pub isolation: Option<IsolationSettings>,
     /// How long a node may take to leave before it is killed. A node gives its job 2 seconds.
     pub leave_within: Duration,
     /// How long a node keeps the directory of a job that is over, where no other job comes; `None` until one does.
@@ -37,10 +40,20 @@ impl Default for Settings {
             cgroups: true,
             ports: 20_000..=29_999,
             gpus: GpuSource::These(Vec::new()),
+            isolation: None,
             leave_within: Duration::from_secs(10),
             keep_job_temp: None,
         }
     }
+}
+
+/// How nodes are kept apart. Ask [`crate::isolation_here`] first whether that can be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IsolationSettings {
+    /// Folders that jobs must not see, the data folder first of all.
+    pub hidden: Vec<PathBuf>,
+    /// As whom jobs run; root when not given.
+    pub account: Option<Account>,
 }
 
 /// Where GPUs come from.

@@ -11,9 +11,11 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use trainyard_domain::ids::Uid;
 use trainyard_domain::launch::NodePlan;
 use trainyard_node::files::{self, Folder, NodeFile, StatusFile};
+use trainyard_node::isolation::Isolation;
 use trainyard_node::machine::{boot_id, processes, stat};
 
 use crate::entry::{Entry, Life, Process};
+use crate::level::ROOT;
 use crate::state::{Shared, make_private};
 
 /// Name before the uid for folders that are being deleted.
@@ -32,6 +34,12 @@ pub fn start(folder: &Folder, plan: &NodePlan, shared: &Shared) -> io::Result<Pr
         environment,
         cgroups: settings.cgroups,
         keep_job_temp: settings.keep_job_temp.map(|time| time.as_secs()),
+        isolation: settings.isolation.as_ref().map(|wanted| Isolation {
+            root: ROOT.into(),
+            hidden: wanted.hidden.clone(),
+            tools: Some(shared.tools()),
+            account: wanted.account.clone(),
+        }),
     };
     files::write(&folder.node(), &file)?;
     let log = fs::OpenOptions::new()
@@ -79,14 +87,21 @@ pub fn find(nodes: &Path) -> io::Result<BTreeMap<Uid, Entry>> {
     Ok(found)
 }
 
+/// Whether the node was told to keep apart. One whose file cannot be read is gone.
+fn is_isolated(folder: &Folder) -> bool {
+    let file: Result<NodeFile, _> = files::read(&folder.node());
+    file.is_ok_and(|file| file.isolation.is_some())
+}
+
 /// A node's folder without a status is that of a node that has not begun anything; it may be about to.
 fn look(node: Uid, folder: Folder) -> Entry {
+    let isolated = is_isolated(&folder);
     let Some(status) = read_status(&folder) else {
         let life = starting(&folder).map_or(Life::Sweeping, Life::Running);
-        return Entry::new(folder, life);
+        return Entry::new(folder, isolated, life);
     };
     let life = alive(&status).map_or(Life::Sweeping, Life::Running);
-    let mut entry = Entry::new(folder, life);
+    let mut entry = Entry::new(folder, isolated, life);
     entry.absorb(node, status);
     entry
 }

@@ -29,6 +29,8 @@ use trainyard_domain::ids::{PlacementId, Uid};
 use trainyard_domain::launch::{LaunchPlan, NodePlan};
 use trainyard_domain::state::{BatchAiError, Verdict};
 
+use crate::isolation::Isolation;
+
 /// The format that is written now.
 pub const FORMAT: u32 = 1;
 
@@ -46,6 +48,9 @@ pub struct NodeFile {
     /// How many seconds the directory of a job stays after its end, where no other job comes; without, it stays.
     #[serde(default)]
     pub keep_job_temp: Option<u64>,
+    /// How it is kept apart; not at all on the plain level.
+    #[serde(default)]
+    pub isolation: Option<Isolation>,
 }
 
 fn yes() -> bool {
@@ -66,7 +71,7 @@ pub struct WantedFile {
 pub struct StatusFile {
     /// The node.
     pub node: Uid,
-    /// Its process.
+    /// Its process, as the machine counts it.
     pub pid: i32,
     /// When that was started, in clock ticks since boot: a pid alone is no identity.
     pub start_time: u64,

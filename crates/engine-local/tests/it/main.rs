@@ -6,6 +6,7 @@ mod bench;
 mod conformance;
 mod endings;
 mod gpus;
+mod isolated;
 mod jobs;
 mod remote;
 mod survival;
