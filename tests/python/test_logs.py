@@ -3,11 +3,12 @@
 import datetime
 import json
 import re
+import signal
 from urllib.parse import parse_qs, quote, urlsplit
 
 import requests
 from commands import served
-from harness import CONFIGURATION, PATIENCE
+from harness import CONFIGURATION, PATIENCE, poll_until
 from yards import Yard
 
 PASSWORD = "planted-password-of-a-log"
@@ -79,6 +80,22 @@ def test_json_logs_go_to_a_file_that_is_put_aside_when_it_is_full():
         silent(text, server)
         # What goes to the file does not go to stderr too.
         assert "answered" not in server.said()
+
+
+def test_sighup_opens_the_log_file_anew():
+    with served(start=False) as server:
+        log = server.data / "yard.log"
+        server.flags = ["--log-file", log]
+        server.start()
+        aside = log.rename(server.data / "aside.log")
+        server.process.send_signal(signal.SIGHUP)
+
+        def asked():
+            assert server.call("GET", "/nowhere").status_code == 404
+            return log.exists()
+
+        poll_until("a line is in a new file", asked)
+        assert "/nowhere" in log.read_text() and "the server is ready" in aside.read_text()
 
 
 def test_the_level_says_what_is_logged():

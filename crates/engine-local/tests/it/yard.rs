@@ -33,6 +33,8 @@ pub struct Yard {
     namespaces: Mutex<BTreeSet<PathBuf>>,
     /// The GPUs of the machine, from the next opening on.
     pub gpus: Vec<GpuId>,
+    /// How long nodes keep what jobs leave, from the next opening on.
+    pub keep_job_temp: Option<Duration>,
     program: NodeProgram,
     _folder: TempDir,
 }
@@ -142,6 +144,7 @@ impl Yard {
             isolated: false,
             namespaces: Mutex::default(),
             gpus: Vec::new(),
+            keep_job_temp: None,
             program,
             engine: None,
             bell: Bell::default(),
@@ -155,6 +158,7 @@ impl Yard {
         let settings = Settings {
             environment,
             cgroups: self.cgroups,
+            keep_job_temp: self.keep_job_temp,
             gpus: GpuSource::These(self.gpus.clone()),
             isolation: self.isolated.then(|| IsolationSettings {
                 hidden: vec![self.root.clone()],

@@ -17,21 +17,18 @@ pub struct Trees {
 }
 
 impl Trees {
-    /// Those of `roots` that lie on the file system `device`, each once. What is at `left_out` does not count: volumes,
-    /// which are not the job's own.
+    /// Those of `roots` that are there, as far as they lie on the file system `device`. What is at `left_out` does not
+    /// count where a root is gone over, such as volumes, which are not the job's own.
     pub fn new<'a>(roots: impl Iterator<Item = &'a str>, left_out: Vec<PathBuf>, device: u64) -> Trees {
-        let found: BTreeSet<PathBuf> = roots.filter_map(|root| fs::canonicalize(root).ok()).collect();
-        let is_within_another = |path: &Path| path.ancestors().skip(1).any(|above| found.contains(above));
-        let roots = found.iter().filter(|path| !is_within_another(path)).cloned();
         Trees {
-            roots: roots.collect(),
+            roots: roots.filter_map(|root| fs::canonicalize(root).ok()).collect(),
             left_out,
             device,
         }
     }
 
-    /// Bytes that they take on the disk. Links are not followed, other file systems not entered; a file with several
-    /// names counts once.
+    /// Bytes that they take on the disk. Links are not followed, other file systems not entered. What has several names
+    /// counts once, be it by links, by mounts or as a root within another.
     pub fn bytes(&self) -> u64 {
         let mut room = ENTRIES;
         let mut bytes: u64 = 0;
@@ -41,8 +38,7 @@ impl Trees {
             let Ok(found) = fs::symlink_metadata(&path) else {
                 continue;
             };
-            let foreign = found.dev() != self.device || self.left_out.contains(&path);
-            if foreign || (found.nlink() > 1 && found.is_file() && !seen.insert(found.ino())) {
+            if found.dev() != self.device || !seen.insert(found.ino()) {
                 continue;
             }
             bytes = bytes.saturating_add(found.blocks().saturating_mul(512));
@@ -50,7 +46,8 @@ impl Trees {
                 && let Ok(entries) = fs::read_dir(&path)
             {
                 let before = waiting.len();
-                waiting.extend(entries.flatten().take(room).map(|entry| entry.path()));
+                let entries = entries.flatten().take(room).map(|entry| entry.path());
+                waiting.extend(entries.filter(|path| !self.left_out.contains(path)));
                 room -= waiting.len() - before;
             }
         }

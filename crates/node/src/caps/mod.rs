@@ -302,21 +302,19 @@ struct Found {
 impl Found {
     fn of(plan: &LaunchPlan) -> Found {
         let device = fs::metadata(&plan.job_directory).map_or(0, |found| found.dev());
-        let volumes = || {
-            plan.mounts
-                .iter()
-                .map(|mount| PathBuf::from(&mount.path))
-                .collect()
-        };
+        let mounts = plan.mounts.iter().map(|mount| PathBuf::from(&mount.path));
+        let shared = &plan.shared_directory;
+        let foreign: Vec<PathBuf> = mounts.chain([PathBuf::from(&shared.path)]).collect();
         let own = [plan.job_directory.as_str()];
-        // What all nodes share is the first one's to answer for.
-        let shared = (plan.node_index == 0).then_some(plan.shared_directory.source.as_str());
+        // What all nodes share is the first one's to answer for. An isolated job sees it at its path alone.
+        let shared = [shared.source.as_str(), shared.path.as_str()];
+        let shared = shared.into_iter().filter(|_| plan.node_index == 0);
         let outputs = plan.directories.iter().map(String::as_str);
         let all = own.into_iter().chain(shared).chain(outputs);
         Found {
             device,
-            job_temp: Trees::new(own.into_iter(), volumes(), device),
-            all: Trees::new(all, volumes(), device),
+            job_temp: Trees::new(own.into_iter(), foreign.clone(), device),
+            all: Trees::new(all, foreign, device),
         }
     }
 }

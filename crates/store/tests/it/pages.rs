@@ -16,7 +16,7 @@ fn settings() -> Settings {
 }
 
 fn open(file: &Path) -> Store {
-    Store::open(file, &settings(), SealKey::from_bytes(&[7; 32], system_random())).unwrap()
+    Store::open(file, &settings(), SealKey::from_bytes(&[7; 32], system_random())).expect("store opens")
 }
 
 fn fill(store: &Store) {
@@ -33,7 +33,7 @@ fn fill(store: &Store) {
         }
         Ok(())
     });
-    write.wait().unwrap();
+    write.wait().expect("events");
 }
 
 fn sweep(store: &Store) -> usize {
@@ -41,11 +41,11 @@ fn sweep(store: &Store) -> usize {
         tx.give_pages_back()?;
         tx.sweep_events(None, 1)
     });
-    write.wait().unwrap()
+    write.wait().expect("sweep")
 }
 
 fn length(file: &Path) -> u64 {
-    std::fs::metadata(file).unwrap().len()
+    std::fs::metadata(file).expect("file").len()
 }
 
 #[test]
