@@ -40,6 +40,11 @@ def test_a_job_that_prints_too_much_is_ended_with_the_file_and_its_size():
         assert yard.run("lucky", "head -c 70000 /dev/zero").execution_state == "succeeded"
 
 
+def left_of(server, job):
+    """Directories of a job on nodes, as the machine sees them."""
+    return list(server.data.glob(f"engine/nodes/*/root/jobs/yard/runs/{job}"))
+
+
 def test_a_job_that_keeps_too_much_is_ended_and_its_directory_goes_at_once():
     with served(configuration=limited(job_temp_bytes="1MiB")) as server:
         yard = Yard(server)
@@ -48,11 +53,10 @@ def test_a_job_that_keeps_too_much_is_ended_and_its_directory_goes_at_once():
         job = yard.run("hoarder", f"echo $AZ_BATCHAI_JOB_TEMP; {big}; sleep 300")
         code, message, facts = only_error(job)
         assert (job.execution_state, code) == ("failed", "JobTempLimitExceeded")
-        directory = Path(facts["directory"])
-        assert yard.read("hoarder", "stdout.txt").strip() == str(directory)
+        assert yard.read("hoarder", "stdout.txt").strip() == facts["directory"]
         assert int(facts["bytes"]) > 3_000_000 and facts["limit"] == str(1 << 20), facts
         assert "AZ_BATCHAI_JOB_TEMP" in message and "limits.job_temp_bytes" in message, message
-        poll_until("the directory is gone", lambda: not directory.exists())
+        poll_until("the directory is gone", lambda: not left_of(server, "hoarder"))
 
 
 @pytest.mark.parametrize("pause", ["sleep 0.02", ":"], ids=["piece by piece", "at once"])
@@ -109,14 +113,14 @@ def test_gc_shows_and_deletes_beside_a_server_and_nothing_of_running_jobs():
         yard.build(nodes=2)
         waste, kept = litter(server.data)
         big = "head -c 500000 /dev/zero > $AZ_BATCHAI_JOB_TEMP/file"
-        yard.run("over", f"{big}; echo $AZ_BATCHAI_JOB_TEMP")
+        yard.run("over", big)
+        assert left_of(server, "over")
         yard.submit("runs", f"{big}; cp $AZ_BATCHAI_JOB_TEMP/file $AZ_BATCHAI_SHARED_JOB_TEMP; {gate('end')}; "
                     "wc -c $AZ_BATCHAI_JOB_TEMP/file $AZ_BATCHAI_SHARED_JOB_TEMP/file")
         yard.wait_job("runs", ("running",))
         poll_until("the job has written", lambda: list(server.data.glob("engine/shared/*-*/file"))[1:])
-        left = Path(yard.read("over", "stdout.txt").strip())
         # The job that runs may have the node of the one before; then that one's directory is gone.
-        idle = {("idle nodes", "jobs")} if left.exists() else set()
+        idle = {("idle nodes", "jobs")} if left_of(server, "over") else set()
         expected = {("released nodes", "gone-77"), ("shared directories", "77-1")} | idle
         assert shown(server.data) == expected
         assert all(all_there(*waste, *kept))
@@ -124,7 +128,7 @@ def test_gc_shows_and_deletes_beside_a_server_and_nothing_of_running_jobs():
         assert shown(server.data, "--delete") == expected
         assert not any(all_there(*waste)) and all(all_there(*kept))
         assert (server.data / "engine/nodes/gone-78").is_symlink()
-        poll_until("the node has removed what the job left", lambda: not left.exists())
+        poll_until("the node has removed what the job left", lambda: not left_of(server, "over"))
         poll_until("nothing is left to show", lambda: not shown(server.data))
         yard.open_gate("end")
         assert yard.wait_job("runs").execution_state == "succeeded"
