@@ -26,6 +26,7 @@ pub mod remote;
 mod signals;
 mod sweep;
 mod view;
+mod volume;
 mod volumes;
 mod wanted;
 

@@ -58,7 +58,11 @@ impl Gc {
             let asked = client.post("/trainyard/gc", Some(&wish)).await;
             connect::explain(data, asked)?.json()?
         } else {
-            serve::gc(&config, if self.delete { How::Free } else { How::Look })?
+            serve::gc(
+                &config,
+                surroundings,
+                if self.delete { How::Free } else { How::Look },
+            )?
         };
         out::print(if self.json {
             serde_json::to_string_pretty(&report)? + "\n"

@@ -4,6 +4,7 @@ mod backup;
 mod bench;
 mod connect;
 mod gc;
+mod key;
 mod migrate;
 mod node;
 mod options;
@@ -58,6 +59,9 @@ enum Command {
     Restore(backup::Restore),
     /// Show what nobody needs any more, and delete it.
     Gc(gc::Gc),
+    /// Show and replace the key that seals secrets.
+    #[command(subcommand)]
+    Key(key::Key),
     /// Stop the server on a data folder.
     Stop(stop::Stop),
     /// Print every key of the configuration, as Markdown.
@@ -92,6 +96,7 @@ pub fn run(arguments: Arguments, surroundings: Surroundings) -> anyhow::Result<E
         Command::Principal(command) => wait(command.run(&surroundings)),
         Command::Connect(command) => wait(command.run(&surroundings)),
         Command::Gc(command) => wait(command.run(&surroundings)),
+        Command::Key(command) => wait(command.run(&surroundings)),
         Command::Stop(command) => wait(command.run(&surroundings)),
         Command::Bench(command) => wait(command.run()),
     };
@@ -127,7 +132,9 @@ mod tests {
             "connect node --data d",
             "serve --tls-local",
             "backup --data d --to e",
-            "restore --data d --from e",
+            "restore --data d --from e --config c",
+            "key show --data d",
+            "key rotate --config c",
             "stop --nodes",
             "gc --data d --json",
             "gc --delete --config c",
@@ -157,6 +164,8 @@ mod tests {
             "connect",
             "connect az --token t --principal p",
             "principal create --name x --role Reader",
+            "key",
+            "key rotate 0123",
             "migrate import",
             "migrate import f --scale half",
             "migrate undo",

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use tracing::{info, warn};
-use trainyard_store::db::{Settings as DbSettings, is_current};
+use trainyard_store::db::is_current;
 use trainyard_store::lock::FolderLock;
 use trainyard_store::{MIGRATIONS, Store};
 
-use super::ports::monotonic;
-use super::{STORE, seal_key, settings};
+use super::{STORE, key, settings};
 use crate::config::Config;
+use crate::config::layers::Surroundings;
 use crate::rooms::{self, House, How, Report, Room};
 
 /// When the first visit is, at the latest: a server that is started often has its turn too.
@@ -85,7 +85,7 @@ fn house<'a>(config: &'a Config, store: Store, closed: Option<&Path>) -> House<'
 }
 
 /// Visits the rooms of a data folder whose server is stopped.
-pub fn gc(config: &Config, how: How) -> anyhow::Result<Report> {
+pub fn gc(config: &Config, surroundings: &Surroundings, how: How) -> anyhow::Result<Report> {
     let data = config.data();
     let file = data.join(STORE);
     ensure!(
@@ -100,7 +100,7 @@ pub fn gc(config: &Config, how: How) -> anyhow::Result<Report> {
         "the store in {} is of another version: start the server on it once, then call this again",
         data.display()
     );
-    let store = Store::open(&file, &DbSettings::new(Arc::new(monotonic())), seal_key(data)?)?;
+    let store = key::open_store(config, surroundings)?;
     let report = rooms::visit(&rooms::all(house(config, store.clone(), Some(&file))), how);
     store.close();
     Ok(report)

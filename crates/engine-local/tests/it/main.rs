@@ -10,5 +10,7 @@ mod isolated;
 mod jobs;
 mod limits;
 mod remote;
+mod store;
 mod survival;
+mod volumes;
 mod yard;

@@ -8,4 +8,5 @@ mod group_commit;
 mod inline;
 mod migrations;
 mod pages;
+mod rotation;
 mod support;
