@@ -10,17 +10,17 @@ from pathlib import Path
 import requests
 from commands import attempts, done, leave_out, served
 from harness import CONFIGURATION, PATIENCE, poll_until, processes
-from yards import Yard
+from yards import Yard, gate
 
 SIZE = "24m"
 
 
 @contextlib.contextmanager
-def small_disk():
+def small_disk(size=SIZE):
     """A folder on a small file system of its own."""
     folder = Path(tempfile.mkdtemp(prefix="yard-disk-"))
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={SIZE},mode=700", "yard-test", str(folder)],
+        ["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "yard-test", str(folder)],
         capture_output=True,
         text=True,
         timeout=PATIENCE,
@@ -110,7 +110,7 @@ def test_a_full_disk_loses_nothing():
         yard.build(nodes=1)
         callers = Callers(yard)
         share = shares / "files" / "files"
-        yard.submit("held", f'until [ -e "{share}/gate-end" ]; do sleep 0.02; done; exit 9')
+        yard.submit("held", f"{gate('end')}; exit 9")
         yard.wait_job("held", ("running",))
         assert callers.put("before").status_code in (200, 202)
 
@@ -124,7 +124,7 @@ def test_a_full_disk_loses_nothing():
             assert callers.read() == [200] * 4
         # The job ends meanwhile; its node cannot say so yet.
         (share / "gate-end").touch()
-        poll_until("the job's processes have ended", lambda: not processes(str(share / "gate-end")))
+        poll_until("the job's processes have ended", lambda: not processes("gate-end"))
         assert callers.read() == [200] * 4
         assert yard.get_job("held").execution_state == "running"
         assert server.process.poll() is None

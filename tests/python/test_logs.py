@@ -3,11 +3,12 @@
 import datetime
 import json
 import re
+import signal
 from urllib.parse import parse_qs, quote, urlsplit
 
 import requests
 from commands import served
-from harness import PATIENCE
+from harness import CONFIGURATION, PATIENCE, poll_until
 from yards import Yard
 
 PASSWORD = "planted-password-of-a-log"
@@ -54,18 +55,18 @@ def test_text_logs_name_requests_and_keep_secrets():
         silent(server.log.read_text(), server)
 
 
-def test_json_logs_go_to_a_file_of_the_day():
+def test_json_logs_go_to_a_file_that_is_put_aside_when_it_is_full():
     with served(start=False) as server:
         server.flags = ["--log-format", "json", "--log-file", server.data / "logs" / "yard.log"]
-        before = datetime.datetime.now(datetime.UTC).date()
+        server.configure(CONFIGURATION + '[log]\nfile_bytes = "2KiB"\nkeep = 1000\n')
         server.start()
         yard = Yard(server)
         yard.build(nodes=0)
         answers = put_cluster(server, yard)
         server.terminate()
-        days = {before, datetime.datetime.now(datetime.UTC).date()}
         files = sorted((server.data / "logs").iterdir())
-        assert files and {file.name for file in files} <= {f"yard.{day}.log" for day in days}, files
+        assert {file.name for file in files} == {f"yard.log{n}" for n in ("", *(f".{n + 1}" for n in range(len(files) - 1)))}
+        assert len(files) > 1 and all(file.stat().st_size <= 2048 for file in files), files
         text = "".join(file.read_text() for file in files)
         lines = [json.loads(line) for line in text.splitlines()]
         assert all({"timestamp", "level", "target", "message"} <= set(line) for line in lines)
@@ -79,6 +80,22 @@ def test_json_logs_go_to_a_file_of_the_day():
         silent(text, server)
         # What goes to the file does not go to stderr too.
         assert "answered" not in server.said()
+
+
+def test_sighup_opens_the_log_file_anew():
+    with served(start=False) as server:
+        log = server.data / "yard.log"
+        server.flags = ["--log-file", log]
+        server.start()
+        aside = log.rename(server.data / "aside.log")
+        server.process.send_signal(signal.SIGHUP)
+
+        def asked():
+            assert server.call("GET", "/nowhere").status_code == 404
+            return log.exists()
+
+        poll_until("a line is in a new file", asked)
+        assert "/nowhere" in log.read_text() and "the server is ready" in aside.read_text()
 
 
 def test_the_level_says_what_is_logged():

@@ -12,6 +12,7 @@ mod connect;
 mod folder;
 mod log;
 mod quickstart;
+mod rooms;
 mod serve;
 #[cfg(test)]
 mod standin;

@@ -14,6 +14,7 @@ mod end;
 mod entry;
 mod gpus;
 mod level;
+pub mod litter;
 mod remote_shell;
 mod settings;
 mod start;

@@ -30,6 +30,8 @@ pub struct Settings {
     pub isolation: Option<IsolationSettings>,
     /// How long a node may take to leave before it is killed. A node gives its job 2 seconds.
     pub leave_within: Duration,
+    /// How long a node keeps the directory of a job that is over, where no other job comes; `None` until one does.
+    pub keep_job_temp: Option<Duration>,
 }
 
 impl Default for Settings {
@@ -43,6 +45,7 @@ impl Default for Settings {
             gpus: GpuSource::These(Vec::new()),
             isolation: None,
             leave_within: Duration::from_secs(10),
+            keep_job_temp: None,
         }
     }
 }

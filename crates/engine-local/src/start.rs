@@ -33,6 +33,7 @@ pub fn start(folder: &Folder, plan: &NodePlan, shared: &Shared) -> io::Result<Pr
         plan: plan.clone(),
         environment,
         cgroups: settings.cgroups,
+        keep_job_temp: settings.keep_job_temp.map(|time| time.as_secs()),
         mount_commands: settings.mount_commands.clone(),
         isolation: settings.isolation.as_ref().map(|wanted| Isolation {
             root: ROOT.into(),
@@ -153,7 +154,8 @@ pub fn alive(status: &StatusFile) -> Option<Process> {
 pub fn remove_later(folder: &Path) {
     let folder = folder.to_owned();
     std::thread::spawn(move || {
-        if let Err(error) = fs::remove_dir_all(&folder) {
+        // `trainyard gc` may be at it too.
+        if let Err(error) = crate::litter::remove(&folder) {
             tracing::warn!(folder = %folder.display(), %error, "a folder could not be deleted");
         }
     });

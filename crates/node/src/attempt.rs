@@ -15,6 +15,7 @@ use trainyard_domain::ids::PlacementId;
 use trainyard_domain::launch::{Asked, LaunchPlan, Process, Remote, exit_code_of};
 use trainyard_domain::state::{BatchAiError, Verdict};
 
+use crate::caps::Caps;
 use crate::fence::Fence;
 use crate::journal::Journal;
 use crate::place;
@@ -33,6 +34,9 @@ const BARRIER_PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duratio
 /// only for processes that are not ours to wait for.
 const ENDING_PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(200));
 
+/// Longest time between SIGTERM and SIGKILL for a job that writes too much: it may go on writing meanwhile.
+const OVER_LIMIT_GRACE: Duration = Duration::from_secs(2);
+
 /// What an attempt needs of its node.
 #[derive(Debug)]
 pub struct Surroundings<'a> {
@@ -42,6 +46,8 @@ pub struct Surroundings<'a> {
     pub environment: &'a Arc<BTreeMap<String, String>>,
     /// Where its files and processes are.
     pub view: &'a Arc<View>,
+    /// The node's own folder.
+    pub folder: &'a Path,
     /// What is mounted on the node by programs.
     pub keep: &'a RefCell<Keep>,
 }
@@ -98,6 +104,8 @@ pub struct Attempt {
     volumes: Volumes,
     /// Takes commands from the attempt's other nodes until its end is near.
     remote: Option<Listener>,
+    /// Watches how much it writes, once its directories are there.
+    caps: Option<Caps>,
 }
 
 #[derive(Debug)]
@@ -156,11 +164,12 @@ impl Attempt {
         let allowed = Duration::from_secs(u64::try_from(plan.max_seconds).unwrap_or(0));
         let mut attempt = Attempt {
             mark,
-            journal: Journal::new(Some(&plan.execution_log), around.view),
+            journal: Journal::new(Some(&plan.execution_log), around.view).at_most(plan.caps.execution_log),
             deadline: now.saturating_add(allowed),
             stage: Stage::Mounting,
             volumes: Volumes::new(plan.mounts.clone()),
             remote: None,
+            caps: None,
             plan: Arc::new(plan),
         };
         match attempt.clear_room(around) {
@@ -203,15 +212,14 @@ impl Attempt {
 
     /// When to call [`Attempt::step`] again, if nothing happens before.
     pub fn wake_at(&self) -> Duration {
+        let next = self.caps.as_ref().map_or(self.deadline, Caps::next_look);
+        let deadline = self.deadline.min(next);
         match &self.stage {
-            Stage::Mounting => self
-                .volumes
-                .wake_at()
-                .map_or(self.deadline, |at| at.min(self.deadline)),
+            Stage::Mounting => self.volumes.wake_at().map_or(deadline, |at| at.min(deadline)),
             Stage::Flushing(_, flush) => flush.wake_at().unwrap_or(self.deadline),
             Stage::Unmounting(_) => self.volumes.wake_at().unwrap_or(self.deadline),
-            Stage::Preparing(_) | Stage::Running(_) | Stage::Decided => self.deadline,
-            Stage::Waiting { look_at, .. } => self.deadline.min(*look_at),
+            Stage::Preparing(_) | Stage::Running(_) | Stage::Decided => deadline,
+            Stage::Waiting { look_at, .. } => deadline.min(*look_at),
             Stage::Ending(ending) => ending.look_at,
         }
     }
@@ -249,6 +257,7 @@ impl Attempt {
                 self.end(decided.unwrap_or(Verdict::TimedOut), now, around);
             }
         }
+        self.look_at_caps(now, around);
         if matches!(self.stage, Stage::Mounting) {
             self.mount(now, around);
         }
@@ -261,6 +270,37 @@ impl Attempt {
             self.take_commands(around);
         }
         self.conclude(now, around)
+    }
+
+    /// Ends the attempt if it writes more than it may. What has decided ends well all the same.
+    fn look_at_caps(&mut self, now: Duration, around: &Surroundings) {
+        if self.stage.is_over() {
+            return;
+        }
+        let due = self.caps.as_mut().filter(|caps| now >= caps.next_look());
+        if let Some(error) = due.and_then(|caps| caps.look(now)) {
+            self.journal
+                .say(format_args!("{}: {}", error.code, error.message));
+            let decided = self.is_decided().then_some(Verdict::Exited(0));
+            self.end(decided.unwrap_or(Verdict::OverLimit(error, None)), now, around);
+        }
+    }
+
+    /// A process that fails since it may write no more has failed for that reason.
+    fn judged(&mut self, verdict: Verdict, now: Duration) -> Verdict {
+        let code = match &verdict {
+            Verdict::Exited(0) => return verdict,
+            Verdict::Exited(code) | Verdict::PreparationFailed(code) => *code,
+            _ => return verdict,
+        };
+        match self.caps.as_mut().and_then(|caps| caps.last_look(now)) {
+            Some(error) => {
+                self.journal
+                    .say(format_args!("{}: {}", error.code, error.message));
+                Verdict::OverLimit(error, Some(code))
+            }
+            None => verdict,
+        }
     }
 
     fn takes_commands(&self) -> bool {
@@ -304,7 +344,10 @@ impl Attempt {
             self.journal.say(note);
         }
         match mounted.and_then(|()| self.make_room(around)) {
-            Ok(()) => self.start_first(now, around),
+            Ok(()) => {
+                self.caps = Some(Caps::new(&self.plan, around.view, around.folder, now));
+                self.start_first(now, around);
+            }
             Err(error) => self.refuse(error, now, around),
         }
     }
@@ -465,12 +508,17 @@ impl Attempt {
 
     /// The verdict is known; what still runs is asked to end.
     fn end(&mut self, verdict: Verdict, now: Duration, around: &Surroundings) {
+        let verdict = self.judged(verdict, now);
+        let mut grace = Duration::from_secs(u64::from(self.plan.grace_seconds));
+        if matches!(verdict, Verdict::OverLimit(..)) {
+            grace = grace.min(OVER_LIMIT_GRACE);
+        }
         self.remote = None;
         self.volumes.give_up();
         around.fence.signal(&self.mark, Signal::TERM);
         self.stage = Stage::Ending(Ending {
             verdict,
-            kill_at: now + Duration::from_secs(u64::from(self.plan.grace_seconds)),
+            kill_at: now + grace,
             look_at: now,
             pause: ENDING_PAUSES.0,
         });
@@ -606,6 +654,7 @@ fn in_words(verdict: &Verdict) -> String {
         Verdict::TimedOut => "stopped after the longest time allowed".to_owned(),
         Verdict::Stopped => "stopped as wanted".to_owned(),
         Verdict::NotStarted(error, _) => format!("not started, {}", error.code),
+        Verdict::OverLimit(error, _) => format!("over its limit, {}", error.code),
         Verdict::VolumeFailed(error, code) => format!("exit code {code}, {}", error.code),
     }
 }

@@ -5,11 +5,13 @@
 //! | `node.json` | engine | [`NodeFile`]: what the node has to be |
 //! | `wanted/{job}-{attempt}.json` | engine | [`WantedFile`]: an attempt that is wanted; removed when its end is stored |
 //! | `wanted/{job}-{attempt}.stop` | engine | the attempt is not wanted any more |
+//! | `tidy` | engine | directories of jobs that are over are to go; removed when that is done |
 //! | `leave` | engine | the node is to end all it runs and to exit |
 //! | `status.json` | node | [`StatusFile`]: what became of it |
 //! | `look` | node | its datagram socket; anything sent there means "look" |
 //! | `login` | node | its socket for people who are logged in, see [`crate::login`] |
-//! | `node.log` | node | its own messages |
+//! | `grown` | node | by how much its job grew; other nodes read it when their disk is full |
+//! | `node.log` | node | its own messages, the latest 256 KiB at least |
 //!
 //! All JSON is written beside its place and renamed, readable by its owner only (plans hold secrets), and
 //! carries `format`. A reader knows [`FORMAT`] and the one before it, so that jobs outlive an upgrade:
@@ -44,6 +46,9 @@ pub struct NodeFile {
     /// Whether a cgroup v2 tree may be used to keep processes together.
     #[serde(default = "yes")]
     pub cgroups: bool,
+    /// How many seconds the directory of a job stays after its end, where no other job comes; without, it stays.
+    #[serde(default)]
+    pub keep_job_temp: Option<u64>,
     /// Programs that mount commands of users may run beside `mount`.
     #[serde(default)]
     pub mount_commands: Vec<String>,
@@ -255,6 +260,11 @@ impl Folder {
     /// `login`.
     pub fn login(&self) -> PathBuf {
         self.root.join("login")
+    }
+
+    /// `tidy`.
+    pub fn tidy(&self) -> PathBuf {
+        self.root.join("tidy")
     }
 
     /// `node.log`.

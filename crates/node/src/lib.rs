@@ -11,12 +11,14 @@ pub mod look;
 pub mod machine;
 
 mod attempt;
+mod caps;
 mod cgroup;
 mod descriptors;
 mod environment;
 mod errand;
 mod fence;
 mod journal;
+mod log;
 pub mod login;
 mod node;
 mod place;
@@ -29,12 +31,9 @@ mod volume;
 mod volumes;
 mod wanted;
 
+pub use caps::disk_bytes;
 pub use cgroup::shared_directories;
 pub use node::{NodeError, run};
 pub use sweep::sweep;
 
-/// A message of the node's own, on stderr, which is `node.log`. It may be lost: a full disk must not end the node.
-fn say(what: impl std::fmt::Display) {
-    use std::io::Write as _;
-    let _ = writeln!(std::io::stderr(), "{what}");
-}
+use log::say;

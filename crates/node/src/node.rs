@@ -173,7 +173,8 @@ struct Node {
     attempt: Option<Attempt>,
     /// What people who are logged in run here.
     sessions: Option<Sessions>,
-    last_directory: Option<PathBuf>,
+    /// What the last job left, and when it goes if no other job comes before.
+    last_directory: Option<(PathBuf, Option<Duration>)>,
     wishes: BTreeMap<PlacementId, Wish>,
     forgotten: VecDeque<(PlacementId, Verdict)>,
 }
@@ -255,6 +256,7 @@ impl Node {
             self.step_attempt(&ended, now);
             self.step_sessions(&ended, now);
             self.answer_wishes(now);
+            self.tidy(now);
             self.publish(now);
             self.wait(now);
         }
@@ -398,12 +400,19 @@ impl Node {
             fence: &self.fence,
             environment: &self.environment,
             view: &self.view,
+            folder: self.folder.root(),
             keep: &self.keep,
         };
         let over = attempt.step(ended, stop, now, &around);
         let decided = attempt.is_decided();
         if let Some(verdict) = over {
-            self.last_directory = Some(attempt.directory());
+            let keep = match verdict {
+                // It has taken too much room: that is needed now.
+                Verdict::OverLimit(..) => Some(0),
+                _ => self.file.keep_job_temp,
+            };
+            let until = keep.map(|seconds| now.saturating_add(Duration::from_secs(seconds)));
+            self.last_directory = Some((attempt.directory(), until));
             self.attempt = None;
             self.record_end(placement, verdict);
         } else if decided {
@@ -448,18 +457,12 @@ impl Node {
                 return self.record_end(placement, Verdict::NotStarted(failure, None));
             }
         };
-        if let Some(last) = self.last_directory.take() {
-            let trash = self.view.trash();
-            self.view.run(move || {
-                if let Err(error) = place::discard(&last, &trash) {
-                    crate::say(format_args!("cannot remove {}: {error}", last.display()));
-                }
-            });
-        }
+        self.discard_last();
         let around = Surroundings {
             fence: &self.fence,
             environment: &self.environment,
             view: &self.view,
+            folder: self.folder.root(),
             keep: &self.keep,
         };
         let mark = mark(self.folder.root(), &placement.to_string());
@@ -470,6 +473,31 @@ impl Node {
             decided: false,
         });
         self.changed_a_little(now);
+    }
+
+    fn discard_last(&mut self) {
+        if let Some((last, _)) = self.last_directory.take() {
+            let trash = self.view.trash();
+            self.view.run(move || {
+                if let Err(error) = place::discard(&last, &trash) {
+                    crate::say(format_args!("cannot remove {}: {error}", last.display()));
+                }
+            });
+        }
+    }
+
+    /// Removes what the last job left once its time is over, or somebody asked for it.
+    fn tidy(&mut self, now: Duration) {
+        let asked = self.folder.tidy().exists();
+        let due = matches!(&self.last_directory, Some((_, Some(at))) if now >= *at);
+        if self.attempt.is_none() && (asked || due) {
+            self.discard_last();
+            let trash = self.view.trash();
+            self.view.run(move || place::empty_trash(&trash));
+        }
+        if asked {
+            let _ = fs::remove_file(self.folder.tidy());
+        }
     }
 
     fn record_end(&mut self, placement: PlacementId, verdict: Verdict) {
@@ -560,6 +588,7 @@ impl Node {
             self.attempt.as_ref().map(Attempt::wake_at),
             self.sessions.as_ref().and_then(|sessions| sessions.wake_at(now)),
             self.setup.wake_at(),
+            self.last_directory.as_ref().and_then(|(_, until)| *until),
             // A second plan may have waited for the first to end.
             (self.attempt.is_none() && self.waiting()).then_some(now),
         ];

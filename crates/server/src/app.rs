@@ -1,8 +1,9 @@
 //! The service as a whole: made from settings and ports, it answers requests and pumps.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use tracing::{info, warn};
 use trainyard_domain::state::JobEvent;
@@ -30,7 +31,13 @@ pub struct App {
     pub(crate) login: Login,
     waker: Arc<Waker>,
     on_stop: Box<dyn Fn(Stop) + Send + Sync>,
+    gc: OnceLock<GcHook>,
 }
+
+/// Shows what nobody needs any more, and deletes it if it is given `true`; a report for the caller.
+pub type GcHook = Box<dyn Fn(bool) -> BoxFuture<'static, GcOutcome> + Send + Sync>;
+/// What came of it.
+pub type GcOutcome = Result<serde_json::Value, Box<dyn std::error::Error + Send + Sync>>;
 
 /// What `trainyard stop` asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +72,7 @@ impl App {
             login: Login::default(),
             waker,
             on_stop,
+            gc: OnceLock::new(),
         })
     }
 
@@ -110,6 +118,15 @@ impl App {
     /// Has the pump look soon.
     pub fn wake(&self) {
         self.waker.wake();
+    }
+
+    /// Sets how what nobody needs any more is found and deleted; the first call counts.
+    pub fn set_gc(&self, hook: GcHook) {
+        let _ = self.gc.set(hook);
+    }
+
+    pub(crate) fn gc(&self) -> Option<&GcHook> {
+        self.gc.get()
     }
 
     pub(crate) fn ask_to_stop(&self, stop: Stop) {

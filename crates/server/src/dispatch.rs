@@ -156,6 +156,7 @@ impl App {
             Op::NodesPreempt => api::nodes::preempt(self, call).await,
             Op::ImportsRun => api::imports::run(self, call).await,
             Op::ImportsUndo => api::imports::undo(self, call).await,
+            Op::Gc => api::server::gc(self, &call).await,
             Op::KeyGet => api::keys::show(self),
             Op::KeyRotate => api::keys::rotate(self, call).await,
             Op::Stop => api::server::stop(self, &call),

@@ -21,10 +21,10 @@ mod reconcile;
 mod settings;
 mod sign_in;
 
-pub use app::{App, StartError, Stop};
+pub use app::{App, GcHook, GcOutcome, StartError, Stop};
 pub use http::Scheme;
 pub use login::Logins;
 pub use ports::{Clock, Ports, Random};
 pub use reconcile::{Pump, PumpError};
-pub use settings::{Quotas, Settings, VmSize};
+pub use settings::{Kept, Quotas, Settings, VmSize};
 pub use sign_in::SignInKey;

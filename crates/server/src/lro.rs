@@ -11,8 +11,6 @@ use uuid::Uuid;
 
 /// How long an operation may take before it has failed.
 const DEADLINE: SignedDuration = SignedDuration::from_hours(24);
-/// How long the outcome of an operation is kept.
-pub const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// What an operation is about.
 pub struct Subject<'a> {

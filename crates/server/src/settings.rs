@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
+use trainyard_domain::launch::Caps;
 use trainyard_domain::name::SubscriptionId;
 use trainyard_domain::spec::VmPriority;
 use trainyard_store::CoresInUse;
@@ -27,6 +29,10 @@ pub struct Settings {
     pub idle_seconds: u32,
     /// Seconds between SIGTERM and SIGKILL when a job is stopped; 30 by default.
     pub grace_seconds: u32,
+    /// How much a job may write on each of its nodes.
+    pub caps: Caps,
+    /// How long events and outcomes of operations are kept.
+    pub kept: Kept,
     /// Whether clusters of GPU sizes run on machines without GPUs, with `AZ_BATCHAI_NUM_GPUS` 0.
     pub ignore_missing_gpus: bool,
     /// The one tenant: a GUID, made at the first start.
@@ -39,6 +45,28 @@ pub struct Settings {
     pub account_groups: BTreeMap<String, String>,
     /// Largest request body, in bytes.
     pub body_bytes: usize,
+}
+
+/// How long rows are kept that only tell what was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    /// Events, by age; `None` is for ever.
+    pub events: Option<SignedDuration>,
+    /// Most events; the oldest go first. 0 is no limit.
+    pub most_events: u64,
+    /// Outcomes of long-running operations, by age.
+    pub operations: SignedDuration,
+}
+
+/// 400 days or two million events, a week of operations.
+impl Default for Kept {
+    fn default() -> Kept {
+        Kept {
+            events: Some(SignedDuration::from_hours(400 * 24)),
+            most_events: 2_000_000,
+            operations: SignedDuration::from_hours(7 * 24),
+        }
+    }
 }
 
 /// A size of virtual machine.

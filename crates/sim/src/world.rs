@@ -137,6 +137,8 @@ fn settings(rng: &mut Rng) -> Checked<Settings> {
         max_node_losses: rng.small(0, 3),
         idle_seconds: rng.small(1, 60),
         grace_seconds: rng.small(0, 30),
+        caps: trainyard_domain::launch::Caps::default(),
+        kept: trainyard_server::Kept::default(),
         ignore_missing_gpus: rng.chance(300),
         tenant: "00000000-0000-4000-8000-000000000001".to_owned(),
         token_seconds: 3600,

@@ -199,6 +199,16 @@ impl FileServers {
         Ok(names)
     }
 
+    /// Folders that are to be deleted, each a directory of its own.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn gone(&self) -> io::Result<Vec<PathBuf>> {
+        let names = self.entries()?.into_iter().filter(|name| name.starts_with(GONE));
+        let is_folder = |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|found| found.is_dir());
+        Ok(names.map(|name| self.root.join(name)).filter(is_folder).collect())
+    }
+
     fn entries(&self) -> io::Result<Vec<String>> {
         let entries = match fs::read_dir(&*self.root) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

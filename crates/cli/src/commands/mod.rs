@@ -3,6 +3,7 @@
 mod backup;
 mod bench;
 mod connect;
+mod gc;
 mod key;
 mod migrate;
 mod node;
@@ -56,6 +57,8 @@ enum Command {
     Backup(backup::Backup),
     /// Bring a backup back, for a stopped server.
     Restore(backup::Restore),
+    /// Show what nobody needs any more, and delete it.
+    Gc(gc::Gc),
     /// Show and replace the key that seals secrets.
     #[command(subcommand)]
     Key(key::Key),
@@ -92,6 +95,7 @@ pub fn run(arguments: Arguments, surroundings: Surroundings) -> anyhow::Result<E
         Command::Token(command) => wait(command.run(&surroundings)),
         Command::Principal(command) => wait(command.run(&surroundings)),
         Command::Connect(command) => wait(command.run(&surroundings)),
+        Command::Gc(command) => wait(command.run(&surroundings)),
         Command::Key(command) => wait(command.run(&surroundings)),
         Command::Stop(command) => wait(command.run(&surroundings)),
         Command::Bench(command) => wait(command.run()),
@@ -132,6 +136,9 @@ mod tests {
             "key show --data d",
             "key rotate --config c",
             "stop --nodes",
+            "gc --data d --json",
+            "gc --delete --config c",
+            "gc --yes",
             "migrate import clusters.json jobs.json --plan",
             "migrate import --from http://127.0.0.1:1 --token t --yes --scale keep --report r.json",
             "migrate undo 0123456789abcdef",

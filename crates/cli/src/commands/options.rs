@@ -34,7 +34,7 @@ pub struct Options {
     /// TLS by a certificate of a locally made authority.
     #[arg(long)]
     tls_local: bool,
-    /// Log to this file, a new one each day [default: stderr].
+    /// Log to this file, which never grows too long [default: stderr].
     #[arg(long, value_name = "FILE")]
     log_file: Option<String>,
     /// text or json.

@@ -124,6 +124,7 @@ pub fn check(config: &Config) -> Result<(), Unusable> {
         body,
         "1KiB to 1GiB is possible",
     )?;
+    check_growth(config)?;
     let sizes = config.sizes();
     let known = |family: &str| sizes.values().any(|size| size.family == family);
     if let Some(family) = config.quotas.families.keys().find(|family| !known(family)) {
@@ -157,6 +158,60 @@ fn remote_login(login: &RemoteLogin) -> Result<(), Unusable> {
         shown,
         "write an IP address or the name of a host",
     )
+}
+
+/// Limits of what grows: none is so low that nothing could run.
+fn check_growth(config: &Config) -> Result<(), Unusable> {
+    let limits = &config.limits;
+    for (key, value, least, rule) in [
+        (
+            "limits.stdout_bytes",
+            limits.stdout_bytes,
+            1 << 10,
+            "0 or at least 1KiB is possible",
+        ),
+        (
+            "limits.execution_log_bytes",
+            limits.execution_log_bytes,
+            1 << 10,
+            "0 or at least 1KiB is possible",
+        ),
+        (
+            "limits.job_temp_bytes",
+            limits.job_temp_bytes,
+            1 << 20,
+            "0 or at least 1MiB is possible",
+        ),
+        (
+            "log.file_bytes",
+            config.log.file_bytes,
+            1 << 10,
+            "0 or at least 1KiB is possible",
+        ),
+    ] {
+        require(value.0 == 0 || value.0 >= least, key, value, rule)?;
+    }
+    let floor = limits.disk_floor;
+    require(
+        (1 << 20..=1 << 40).contains(&floor.0),
+        "limits.disk_floor",
+        floor,
+        "1MiB to 1TiB is possible",
+    )?;
+    let retention = &config.retention;
+    for (key, value, least) in [
+        ("retention.event_days", retention.event_days, 0),
+        ("retention.operation_days", retention.operation_days, 1),
+        ("retention.job_temp_minutes", retention.job_temp_minutes, 1),
+        ("retention.every_minutes", retention.every_minutes, 1),
+    ] {
+        let rule = match least {
+            0 => "0 to 100000 is possible",
+            _ => "1 to 100000 is possible",
+        };
+        require((least..=100_000).contains(&value), key, value, rule)?;
+    }
+    Ok(())
 }
 
 pub(super) fn require(

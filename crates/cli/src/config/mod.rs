@@ -42,6 +42,7 @@ pub struct Config {
     pub local: Local,
     pub remote_login: RemoteLogin,
     pub limits: Limits,
+    pub retention: Retention,
     pub log: Log,
     pub quotas: Quotas,
     pub vm_sizes: BTreeMap<String, VmSize>,
@@ -129,6 +130,21 @@ pub struct RemoteLogin {
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     pub body_bytes: ByteSize,
+    pub stdout_bytes: ByteSize,
+    pub execution_log_bytes: ByteSize,
+    pub job_temp_bytes: ByteSize,
+    pub disk_floor: ByteSize,
+}
+
+/// `[retention]`: how long things are kept that only tell what was, or may be needed no more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retention {
+    pub event_days: u32,
+    pub events: u64,
+    pub operation_days: u32,
+    pub job_temp_minutes: u32,
+    pub every_minutes: u32,
 }
 
 /// `[log]`.
@@ -136,6 +152,7 @@ pub struct Limits {
 #[serde(default, deny_unknown_fields)]
 pub struct Log {
     pub file: Option<PathBuf>,
+    pub file_bytes: ByteSize,
     pub keep: u32,
     pub format: LogFormat,
     pub level: LogLevel,
@@ -250,6 +267,7 @@ impl Default for Config {
             local: Local::default(),
             remote_login: RemoteLogin::default(),
             limits: Limits::default(),
+            retention: Retention::default(),
             log: Log::default(),
             quotas: Quotas::default(),
             vm_sizes: BTreeMap::new(),
@@ -306,6 +324,22 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body_bytes: ByteSize(4 << 20),
+            stdout_bytes: ByteSize(8 << 30),
+            execution_log_bytes: ByteSize(16 << 20),
+            job_temp_bytes: ByteSize(0),
+            disk_floor: ByteSize(256 << 20),
+        }
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            event_days: 400,
+            events: 2_000_000,
+            operation_days: 7,
+            job_temp_minutes: 60,
+            every_minutes: 60,
         }
     }
 }
@@ -314,7 +348,8 @@ impl Default for Log {
     fn default() -> Self {
         Self {
             file: None,
-            keep: 14,
+            file_bytes: ByteSize(64 << 20),
+            keep: 7,
             format: LogFormat::Text,
             level: LogLevel::Info,
         }

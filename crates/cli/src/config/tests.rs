@@ -417,9 +417,21 @@ fn full() -> Config {
         },
         limits: Limits {
             body_bytes: ByteSize(1),
+            stdout_bytes: ByteSize(1),
+            execution_log_bytes: ByteSize(1),
+            job_temp_bytes: ByteSize(1),
+            disk_floor: ByteSize(1),
+        },
+        retention: Retention {
+            event_days: 1,
+            events: 1,
+            operation_days: 1,
+            job_temp_minutes: 1,
+            every_minutes: 1,
         },
         log: Log {
             file: some(),
+            file_bytes: ByteSize(1),
             keep: 1,
             format: LogFormat::Json,
             level: LogLevel::Trace,

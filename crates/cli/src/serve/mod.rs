@@ -7,6 +7,7 @@ mod key;
 mod listen;
 mod logins;
 mod ports;
+mod rooms;
 mod scratch;
 mod settings;
 
@@ -24,7 +25,7 @@ use tokio::sync::oneshot;
 use tracing::info;
 use trainyard_engine_local::{LocalEngine, NodeProgram, end_all};
 use trainyard_login::Doors;
-use trainyard_server::{App, Ports, Random, SignInKey, Stop};
+use trainyard_server::{App, GcHook, Ports, Random, SignInKey, Stop};
 use trainyard_storage::{AccountName, Kind, LinkKey, ShareName};
 use trainyard_store::lock::FolderLock;
 use trainyard_store::{Store, StoreError};
@@ -32,8 +33,11 @@ use trainyard_vaults::Fetcher;
 
 use crate::config::Config;
 use crate::config::layers::Surroundings;
+use crate::rooms::How;
 use listen::{AdminSocket, Listening};
-use ports::{SystemClock, SystemRandom};
+use ports::SystemRandom;
+pub use ports::{SystemClock, monotonic};
+pub use rooms::gc;
 
 /// The store's file in the data folder.
 const STORE: &str = "trainyard.db";
@@ -123,12 +127,15 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
     app.look_after_folders()?;
     let doors = logins::open(config, &app)?;
     app.open_logins()?;
+    let rooms = rooms::Rooms::new(config, store.clone());
+    app.set_gc(gc_hook(Arc::clone(&rooms)));
     let listening = Listening::open(config).await?;
     let url = listening.url.clone();
     let socket = AdminSocket::open(&data)?;
     files::note(&data, &url, listening.authority.as_deref())?;
     let house = House {
         app,
+        rooms,
         store,
         engine,
         doors,
@@ -143,9 +150,22 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
     Ok(Running { url, serving, ending })
 }
 
+/// What the server does when somebody asks what may go.
+fn gc_hook(rooms: Arc<rooms::Rooms>) -> GcHook {
+    Box::new(move |delete| {
+        let rooms = Arc::clone(&rooms);
+        let how = if delete { How::Free } else { How::Look };
+        Box::pin(async move {
+            let visited = tokio::task::spawn_blocking(move || rooms.visit(how)).await?;
+            Ok(serde_json::to_value(visited)?)
+        })
+    })
+}
+
 /// Everything that is open while the server runs.
 struct House {
     app: Arc<App>,
+    rooms: Arc<rooms::Rooms>,
     store: Store,
     engine: Arc<LocalEngine>,
     doors: Option<Arc<Doors>>,
@@ -195,6 +215,13 @@ impl House {
             };
             listen::end(&handle);
             let _ = close_socket.send(());
+        };
+        let looked_after = Arc::clone(&self.rooms).look_after();
+        let ended = async {
+            tokio::select! {
+                () = ended => {}
+                () = looked_after => {}
+            }
         };
         let (by_tcp, by_socket, ()) = tokio::join!(by_tcp, by_socket, ended);
         self.app.end_pump();

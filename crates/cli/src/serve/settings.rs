@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use jiff::SignedDuration;
+use trainyard_domain::launch::Caps;
 use trainyard_domain::name::SubscriptionId;
 use trainyard_engine_local::{Account, IsolationSettings, isolation_here};
-use trainyard_server::{Quotas, Settings, VmSize};
+use trainyard_server::{Kept, Quotas, Settings, VmSize};
 use trainyard_storage::{AccountName, FileServers};
 use trainyard_vaults::{Fetcher, Vaults};
 
@@ -53,6 +55,8 @@ pub fn service(config: &Config, subscription: String, tenant: String) -> anyhow:
         max_node_losses: config.max_node_losses,
         idle_seconds: config.autoscale.idle_time,
         grace_seconds: config.local.grace_seconds,
+        caps: caps(config),
+        kept: kept(config),
         ignore_missing_gpus: config.local.missing_gpus == MissingGpus::Ignore,
         tenant,
         token_seconds: 60 * config.sign_in.token_minutes,
@@ -60,6 +64,28 @@ pub fn service(config: &Config, subscription: String, tenant: String) -> anyhow:
         account_groups: account_groups(config),
         body_bytes: usize::try_from(config.limits.body_bytes.0).context("limits.body_bytes is too large")?,
     })
+}
+
+/// How much a job may write.
+fn caps(config: &Config) -> Caps {
+    let limits = &config.limits;
+    Caps {
+        stdout: limits.stdout_bytes.0,
+        execution_log: limits.execution_log_bytes.0,
+        job_temp: limits.job_temp_bytes.0,
+        disk_floor: limits.disk_floor.0,
+    }
+}
+
+/// How long rows are kept that only tell what was.
+pub fn kept(config: &Config) -> Kept {
+    let days = |days: u32| SignedDuration::from_hours(24 * i64::from(days));
+    let retention = &config.retention;
+    Kept {
+        events: (retention.event_days > 0).then(|| days(retention.event_days)),
+        most_events: retention.events,
+        operations: days(retention.operation_days),
+    }
 }
 
 /// Resource groups that the configuration gives to accounts, by the names that the storage knows them by.
@@ -133,6 +159,9 @@ pub fn local_engine(
         max_nodes: config.local.max_nodes,
         gpus: trainyard_engine_local::GpuSource::Machine,
         environment: passed.collect(),
+        keep_job_temp: Some(Duration::from_secs(
+            60 * u64::from(config.retention.job_temp_minutes),
+        )),
         mount_commands: config.local.mount_commands.clone(),
         leave_within: Duration::from_secs(u64::from(config.local.grace_seconds) + 5),
         ..trainyard_engine_local::Settings::default()

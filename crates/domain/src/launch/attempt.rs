@@ -6,6 +6,7 @@ use crate::spec::JobSpec;
 use crate::state::{OutputLayout, PlacedNode, Share};
 
 use super::behind::Behind;
+use super::caps::Caps;
 use super::plan::NodePaths;
 
 /// One attempt of a job on its nodes: all that its plans are made of.
@@ -40,6 +41,8 @@ pub struct JobLaunch<'a> {
     pub gpus: &'a dyn Fn(Uid) -> u32,
     /// Seconds between SIGTERM and SIGKILL when it is stopped.
     pub grace_seconds: u32,
+    /// How much it may write.
+    pub caps: Caps,
 }
 
 impl JobLaunch<'_> {

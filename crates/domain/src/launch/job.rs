@@ -48,6 +48,7 @@ fn plan(site: &Site<'_>, work: &Work<'_>) -> (Uid, LaunchPlan) {
         // As stored with the placement: what ends the job must be what the node waits for.
         until_stopped: !site.node.decides,
         remote: Some(site.remote()),
+        caps: job.caps,
     };
     (site.node.uid, plan)
 }

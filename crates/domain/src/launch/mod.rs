@@ -7,6 +7,7 @@ mod asked;
 mod attempt;
 mod behind;
 mod caffe2;
+mod caps;
 mod environment;
 mod expand;
 mod job;
@@ -31,6 +32,7 @@ pub use asked::{
 };
 pub use attempt::JobLaunch;
 pub use behind::{Behind, CifsShare, MOUNT_MODE, NfsExport, RcloneRemote};
+pub use caps::Caps;
 pub use expand::expand;
 pub use job::job_plans;
 pub use node::{NodeLaunch, node_plan};

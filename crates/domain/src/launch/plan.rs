@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
+use super::caps::Caps;
 use crate::ids::{GpuId, PlacementId, Uid};
 
 use super::asked::Asked;
@@ -52,6 +53,9 @@ pub struct LaunchPlan {
     /// How commands come here from the attempt's other nodes; in plans of earlier versions they do not.
     #[serde(default)]
     pub remote: Option<Remote>,
+    /// How much it may write here; plans of earlier versions set no limit.
+    #[serde(default)]
+    pub caps: Caps,
 }
 
 /// How processes of the attempt start commands on this node, as MPI launchers do by SSH.

@@ -202,6 +202,9 @@ pub enum Verdict {
     Stopped,
     /// It could not be started at all: an error with a code of errors.md, and the exit code shown.
     NotStarted(BatchAiError, Option<i32>),
+    /// It wrote more than it may and was ended, or failed by itself because of that and has an exit code: an error
+    /// with the reason, the figures and what to do.
+    OverLimit(BatchAiError, Option<i32>),
     /// Its processes ended with this exit code, and a volume failed: one died while they ran, or what they wrote did
     /// not reach its store.
     VolumeFailed(BatchAiError, i32),
@@ -482,11 +485,21 @@ impl JobStatus {
             }
             Seen::Ended(verdict) => Some(verdict.clone()),
         });
-        let after = match (&self.phase, failed, lost) {
+        let over_limit = nodes.iter().find_map(|n| match &n.seen {
+            Seen::Ended(verdict @ Verdict::OverLimit(..)) => Some(verdict.clone()),
+            _ => None,
+        });
+        let after = match (&self.phase, over_limit.or(failed), lost) {
             // The others often fail first when a node goes, and are heard of first: the loss is the reason.
             (JobPhase::Stopping(AfterStop::Finish(Verdict::Exited(code))), _, true) if *code != 0 => {
                 AfterStop::Lost
             }
+            // So do the other processes of a job that may write no more.
+            (
+                JobPhase::Stopping(AfterStop::Finish(Verdict::Exited(code))),
+                Some(verdict @ Verdict::OverLimit(..)),
+                false,
+            ) if *code != 0 => AfterStop::Finish(verdict),
             // A node that does not decide may be heard of before those that do, although it came later.
             (JobPhase::Stopping(AfterStop::Lost | AfterStop::Finish(Verdict::TimedOut)), _, _)
                 if succeeded =>
@@ -545,7 +558,9 @@ impl JobStatus {
                 self.finish(now, None, failure(JOB_TIMED_OUT, text));
             }
             Verdict::Stopped => self.finish(now, None, vec![terminated()]),
-            Verdict::NotStarted(error, code) => self.finish(now, code, vec![error]),
+            Verdict::NotStarted(error, code) | Verdict::OverLimit(error, code) => {
+                self.finish(now, code, vec![error]);
+            }
             // Whoever looks at nothing but the exit code must not take it for a success.
             Verdict::VolumeFailed(error, 0) => self.finish(now, Some(NOT_STARTED), vec![error]),
             Verdict::VolumeFailed(error, code) => {

@@ -71,6 +71,35 @@ fn one_failure_stops_the_others_first() {
     assert_eq!(code(&done).as_deref(), Some(JOB_FAILED));
 }
 
+/// The others of a job often fail first when it may write no more, and are heard of first.
+#[test]
+fn a_limit_is_the_reason_whichever_node_is_heard_of_first() {
+    let over = || {
+        Seen::Ended(Verdict::OverLimit(
+            BatchAiError::new("NodeDiskFull", "full"),
+            None,
+        ))
+    };
+    let failed = || Seen::Ended(Verdict::Exited(1));
+    for order in [[failed(), over()], [over(), failed()]] {
+        let [first, second] = order;
+        let stopping = report(&placed(2), 0, first).unwrap();
+        let done = report(&stopping, 1, second).unwrap();
+        assert_eq!(done.phase, JobPhase::Failed);
+        assert_eq!(code(&done).as_deref(), Some("NodeDiskFull"));
+        assert_eq!(done.execution.as_ref().unwrap().exit_code, None);
+    }
+    // A node that goes is no reason to run such a job again, and a stop that was wanted stays one.
+    let stopping = report(&placed(2), 0, over()).unwrap();
+    let done = report(&stopping, 1, Seen::Lost).unwrap();
+    assert_eq!(code(&done).as_deref(), Some("NodeDiskFull"));
+    let terminated = placed(1).apply(JobEvent::Terminate, NOW, 3).unwrap();
+    assert_eq!(
+        code(&report(&terminated, 0, over()).unwrap()).as_deref(),
+        Some(JOB_TERMINATED)
+    );
+}
+
 /// A job of two nodes of which only the first decides.
 fn with_a_waiting_node() -> JobStatus {
     let mut status = placed(2);

@@ -33,6 +33,8 @@ pub struct Yard {
     namespaces: Mutex<BTreeSet<PathBuf>>,
     /// The GPUs of the machine, from the next opening on.
     pub gpus: Vec<GpuId>,
+    /// How long nodes keep what jobs leave, from the next opening on.
+    pub keep_job_temp: Option<Duration>,
     /// Programs that mount commands may run, from the next opening on.
     pub mount_commands: Vec<String>,
     /// The PATH of what nodes run, from the next opening on.
@@ -151,6 +153,7 @@ impl Yard {
             isolated: false,
             namespaces: Mutex::default(),
             gpus: Vec::new(),
+            keep_job_temp: None,
             mount_commands: Vec::new(),
             path: None,
             program,
@@ -167,6 +170,7 @@ impl Yard {
         let settings = Settings {
             environment,
             cgroups: self.cgroups,
+            keep_job_temp: self.keep_job_temp,
             mount_commands: self.mount_commands.clone(),
             gpus: GpuSource::These(self.gpus.clone()),
             isolation: self.isolated.then(|| IsolationSettings {
@@ -391,6 +395,7 @@ impl Yard {
                 grace_seconds: 5,
                 until_stopped: false,
                 remote: None,
+                caps: trainyard_domain::launch::Caps::default(),
             };
             (*node, plan)
         };

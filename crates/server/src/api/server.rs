@@ -110,3 +110,22 @@ pub fn stop(app: &App, call: &Call) -> Result<Reply, ApiError> {
     app.ask_to_stop(Stop { nodes: wish.nodes });
     Ok(Reply::json(StatusCode::ACCEPTED, json!({ "nodes": wish.nodes })))
 }
+
+/// Shows what nobody needs any more, and deletes it where asked.
+pub async fn gc(app: &App, call: &Call) -> Result<Reply, ApiError> {
+    #[derive(serde::Deserialize)]
+    struct Wish {
+        #[serde(default)]
+        delete: bool,
+    }
+    let wish: Wish = match call.body.as_slice() {
+        [] => Wish { delete: false },
+        body => serde_json::from_slice(body)
+            .map_err(|_| ApiError::invalid("delete", "Send {\"delete\": true} or nothing."))?,
+    };
+    let report = match app.gc() {
+        Some(hook) => hook(wish.delete).await.map_err(ApiError::Internal)?,
+        None => json!({ "freed": wish.delete, "rooms": [] }),
+    };
+    Ok(Reply::ok(report))
+}

@@ -139,6 +139,7 @@ impl Pump {
             file_servers: &|entry| sources.file_server(entry),
             gpus: &|node| gpus.get(&node).copied().unwrap_or_default(),
             grace_seconds: self.settings.grace_seconds,
+            caps: self.settings.caps,
         });
         match sources.check(plans) {
             Ok(plans) => self.ports.engine.ensure_launched(plans),

@@ -34,7 +34,6 @@ pub use preemption::{job_on, preempt};
 
 use vaults::Desk;
 
-use crate::lro;
 use crate::ports::Ports;
 use crate::settings::Settings;
 use shares::Shares;
@@ -225,7 +224,10 @@ impl Round {
                 "OperationTimedOut",
                 "The operation did not reach its end in time. Look at the resource and try again.",
             );
-            tx.sweep_operations(self.now, self.now - lro::KEPT, &error)?;
+            let kept = self.settings.kept;
+            tx.sweep_operations(self.now, self.now - kept.operations, &error)?;
+            tx.sweep_events(kept.events.map(|age| self.now - age), kept.most_events)?;
+            tx.give_pages_back()?;
         }
         self.delete(tx, &mut decided)?;
         for cluster in tx.clusters_to_look_at(self.now)? {

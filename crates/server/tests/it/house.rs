@@ -116,6 +116,8 @@ pub fn settings() -> Settings {
         max_node_losses: 3,
         idle_seconds: 60,
         grace_seconds: 30,
+        caps: trainyard_domain::launch::Caps::default(),
+        kept: trainyard_server::Kept::default(),
         ignore_missing_gpus: false,
         tenant: TENANT.to_owned(),
         token_seconds: 3600,

@@ -34,6 +34,9 @@ pub(super) fn writer(path: &Path, settings: &Settings) -> Result<Connection, Ope
     }
     let conn = Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_WRITE))?;
     conn.busy_timeout(settings.busy_timeout)?;
+    // Pages that are free can be given back bit by bit. Of use before the first table only: an older file keeps its
+    // way until it is compacted.
+    conn.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if mode != "wal" {
         return Err(OpenError::NoWal {

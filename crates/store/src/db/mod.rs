@@ -7,6 +7,7 @@
 mod answer;
 mod backup;
 mod batch;
+mod compact;
 mod connect;
 mod error;
 mod inline;
@@ -25,6 +26,7 @@ use rusqlite::Connection;
 
 pub use answer::Answer;
 pub use backup::{Checked, backup, check};
+pub use compact::{compact, is_current};
 pub use error::{BackupError, CheckError, Error, OpenError, WriteError};
 pub use inline::InlineHandle;
 pub use migrate::Migration;

@@ -12,6 +12,7 @@ mod logins;
 mod meta;
 mod nodes;
 mod operations;
+mod pages;
 mod principals;
 mod rows;
 mod sealed;

@@ -7,5 +7,6 @@ mod files;
 mod group_commit;
 mod inline;
 mod migrations;
+mod pages;
 mod rotation;
 mod support;

@@ -105,6 +105,7 @@ fn planned(spec: &JobSpec) -> String {
         file_servers: &|entry| format!("/file-servers/{entry}"),
         gpus: &|_| 1,
         grace_seconds: 30,
+        caps: trainyard_domain::launch::Caps::default(),
     });
     plans.unwrap().iter().map(|(_, plan)| shown(plan)).collect()
 }

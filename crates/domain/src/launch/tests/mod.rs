@@ -185,6 +185,7 @@ pub fn plans_placed(
         file_servers: &file_servers,
         gpus,
         grace_seconds: 30,
+        caps: crate::launch::Caps::default(),
     })
 }
 

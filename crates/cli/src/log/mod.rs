@@ -1,50 +1,44 @@
 //! Where log lines go.
 
+mod rotating;
+
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Context;
+use signal_hook::consts::SIGHUP;
 use tracing::Level;
-use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::fmt::MakeWriter;
+
+use rotating::Rotating;
 
 use crate::config::{Log, LogFormat, LogLevel};
 
-/// Starts logging for the whole process: to the file of `log.file`, a new one each day, or to stderr.
+/// Starts logging for the whole process: to the file of `log.file`, which SIGHUP opens anew, or to stderr.
 ///
 /// # Errors
 /// When the file cannot be made, or logging has been started before.
 pub fn start(log: &Log) -> anyhow::Result<()> {
     let subscriber: Box<dyn tracing::Subscriber + Send + Sync> = match &log.file {
         None => subscriber(log, std::io::stderr),
-        Some(file) => subscriber(log, daily(file, log.keep)?),
+        Some(file) => {
+            let anew = Arc::new(AtomicBool::new(false));
+            signal_hook::flag::register(SIGHUP, Arc::clone(&anew))
+                .context("the server cannot listen for SIGHUP")?;
+            subscriber(log, rotating(file, log, anew)?)
+        }
     };
     tracing::subscriber::set_global_default(subscriber).context("logging runs already")
 }
 
-fn daily(file: &Path, keep: u32) -> anyhow::Result<RollingFileAppender> {
-    let failed = || {
+fn rotating(file: &Path, log: &Log, anew: Arc<AtomicBool>) -> anyhow::Result<Rotating> {
+    Rotating::open(file, log.file_bytes.0, log.keep, anew).with_context(|| {
         format!(
             "the log file {} cannot be made: set another with --log-file",
             file.display()
         )
-    };
-    let folder = file.parent().with_context(failed)?;
-    let name = file
-        .file_stem()
-        .and_then(|name| name.to_str())
-        .with_context(failed)?;
-    let suffix = file
-        .extension()
-        .and_then(|suffix| suffix.to_str())
-        .unwrap_or("log");
-    std::fs::create_dir_all(folder).with_context(failed)?;
-    RollingFileAppender::builder()
-        .rotation(Rotation::DAILY)
-        .filename_prefix(name)
-        .filename_suffix(suffix)
-        .max_log_files(usize::try_from(keep).unwrap_or(usize::MAX))
-        .build(folder)
-        .with_context(failed)
+    })
 }
 
 fn subscriber<W>(log: &Log, writer: W) -> Box<dyn tracing::Subscriber + Send + Sync>
@@ -81,18 +75,13 @@ mod tests {
 
     fn lines(log: &Log) -> String {
         let folder = tempfile::tempdir().unwrap();
-        let file = daily(&folder.path().join("logs/server.log"), 2).unwrap();
+        let path = folder.path().join("logs/server.log");
+        let file = rotating(&path, log, Arc::default()).unwrap();
         tracing::subscriber::with_default(subscriber(log, file), || {
             tracing::info!(job = "j", "started");
             tracing::debug!("unseen");
         });
-        let files: Vec<_> = std::fs::read_dir(folder.path().join("logs"))
-            .unwrap()
-            .map(|file| file.unwrap().path())
-            .collect();
-        assert_eq!(files.len(), 1, "{files:?}");
-        assert_eq!(files[0].extension().unwrap(), "log");
-        std::fs::read_to_string(&files[0]).unwrap()
+        std::fs::read_to_string(path).unwrap()
     }
 
     #[test]
