@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use trainyard_domain::ids::GpuId;
+use trainyard_node::container;
 
 /// How the engine works.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct Settings {
     pub ports: RangeInclusive<u16>,
     /// Where GPUs come from.
     pub gpus: GpuSource,
+    /// How containers are run; their images are kept in the engine's folder, whatever the store named here.
+    pub containers: container::Settings,
     /// How long a node may take to leave before it is killed. A node gives its job 2 seconds.
     pub leave_within: Duration,
 }
@@ -35,6 +38,7 @@ impl Default for Settings {
             cgroups: true,
             ports: 20_000..=29_999,
             gpus: GpuSource::These(Vec::new()),
+            containers: container::Settings::default(),
             leave_within: Duration::from_secs(10),
         }
     }

@@ -3,18 +3,24 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use trainyard_domain::ids::Uid;
 use trainyard_domain::launch::NodePlan;
+use trainyard_node::container;
 use trainyard_node::files::{self, Folder, NodeFile, StatusFile};
 use trainyard_node::machine::{boot_id, processes, stat};
 
 use crate::entry::{Entry, Life, Process};
 use crate::state::{Shared, make_private};
+
+/// Where the engine with the folder `root` keeps the images of containers.
+pub fn container_store(root: &Path) -> PathBuf {
+    root.join("containers")
+}
 
 /// Name before the uid for folders that are being deleted.
 pub const DISCARDED: &str = "gone-";
@@ -31,6 +37,10 @@ pub fn start(folder: &Folder, plan: &NodePlan, shared: &Shared) -> io::Result<Pr
         plan: plan.clone(),
         environment,
         cgroups: settings.cgroups,
+        containers: container::Settings {
+            store: container_store(shared.root()),
+            ..settings.containers.clone()
+        },
     };
     files::write(&folder.node(), &file)?;
     let log = fs::OpenOptions::new()

@@ -14,6 +14,7 @@ use trainyard_domain::ids::PlacementId;
 use trainyard_domain::launch::{LaunchPlan, Process, Remote};
 use trainyard_domain::state::{BatchAiError, Verdict};
 
+use crate::container::{Contained, Site};
 use crate::fence::Fence;
 use crate::journal::Journal;
 use crate::place;
@@ -39,6 +40,8 @@ pub struct Surroundings<'a> {
     pub environment: &'a Arc<BTreeMap<String, String>>,
     /// Where its files and processes are.
     pub view: &'a Arc<View>,
+    /// Where its container is.
+    pub site: &'a Site,
 }
 
 impl Surroundings<'_> {
@@ -73,6 +76,8 @@ pub struct Attempt {
     deadline: Duration,
     stage: Stage,
     volumes: Volumes,
+    /// What its processes run in, if not on the node itself.
+    container: Option<Contained>,
     /// Takes commands from the attempt's other nodes until its end is near.
     remote: Option<Listener>,
 }
@@ -80,6 +85,8 @@ pub struct Attempt {
 #[derive(Debug)]
 enum Stage {
     Mounting,
+    /// Its container comes.
+    Containing,
     Preparing(Pid),
     Waiting {
         look_at: Duration,
@@ -89,7 +96,9 @@ enum Stage {
     /// What decides has ended with 0; other processes go on until the attempt is stopped.
     Decided,
     Ending(Ending),
-    /// Nothing of it runs any more; its volumes are taken away.
+    /// Nothing of it runs any more; its container is removed.
+    Removing(Verdict),
+    /// Its volumes are taken away.
     Unmounting(Verdict),
 }
 
@@ -135,6 +144,7 @@ impl Attempt {
             deadline: now.saturating_add(allowed),
             stage: Stage::Mounting,
             volumes: Volumes::new(plan.mounts.clone()),
+            container: None,
             remote: None,
             plan: Arc::new(plan),
         };
@@ -178,6 +188,14 @@ impl Attempt {
                 .volumes
                 .wake_at()
                 .map_or(self.deadline, |at| at.min(self.deadline)),
+            Stage::Containing => {
+                let step = self.container.as_ref().and_then(Contained::wake_at);
+                step.map_or(self.deadline, |at| at.min(self.deadline))
+            }
+            Stage::Removing(_) => {
+                let step = self.container.as_ref().and_then(Contained::wake_at);
+                step.unwrap_or(self.deadline)
+            }
             Stage::Unmounting(_) => self.volumes.wake_at().unwrap_or(self.deadline),
             Stage::Preparing(_) | Stage::Running(_) | Stage::Decided => self.deadline,
             Stage::Waiting { look_at, .. } => self.deadline.min(*look_at),
@@ -195,13 +213,19 @@ impl Attempt {
         around: &Surroundings,
     ) -> Option<Verdict> {
         self.volumes.hear(ended);
+        if let Some(container) = &mut self.container {
+            container.hear(ended);
+        }
         for &(pid, code) in ended {
             self.note(pid, code, now, around);
             if let Some(remote) = &mut self.remote {
                 remote.ended(pid, code);
             }
         }
-        if !matches!(self.stage, Stage::Ending(_) | Stage::Unmounting(_)) {
+        if !matches!(
+            self.stage,
+            Stage::Ending(_) | Stage::Removing(_) | Stage::Unmounting(_)
+        ) {
             // What has decided stays so, whatever ends the rest.
             let decided = self.is_decided().then_some(Verdict::Exited(0));
             if stop {
@@ -214,6 +238,9 @@ impl Attempt {
         }
         if matches!(self.stage, Stage::Mounting) {
             self.mount(now, around);
+        }
+        if matches!(self.stage, Stage::Containing) {
+            self.contain(now, around);
         }
         if let Stage::Waiting { look_at, pause } = self.stage
             && now >= look_at
@@ -236,7 +263,8 @@ impl Attempt {
             return;
         };
         let (journal, mark) = (&self.journal, &self.mark);
-        listener.step(|command| start_command(command, remote, around, mark, journal));
+        let container = &mut self.container;
+        listener.step(|command| start_command(command, remote, around, mark, journal, container.as_mut()));
     }
 
     /// Takes the directory of the attempt before away and makes this one's. What was there is deleted while this one
@@ -257,9 +285,40 @@ impl Attempt {
             Poll::Ready(mounted) => mounted,
         };
         match mounted.and_then(|()| self.make_room(around)) {
-            Ok(()) => self.start_first(now, around),
+            Ok(()) => self.contain(now, around),
             Err(error) => self.refuse(error, now, around),
         }
+    }
+
+    /// Goes on with the container, if it has one; then comes the first process.
+    fn contain(&mut self, now: Duration, around: &Surroundings) {
+        if !matches!(self.stage, Stage::Containing) {
+            let wanted = self.plan.container.as_ref();
+            self.container = wanted.map(|container| {
+                Contained::new(container, &self.plan, &self.mark, around.site, around.environment)
+            });
+            self.stage = Stage::Containing;
+        }
+        let started = match &mut self.container {
+            None => Poll::Ready(Ok(())),
+            Some(container) => container.start(now, around.fence, &self.journal),
+        };
+        match started {
+            Poll::Pending => {}
+            Poll::Ready(Ok(())) => self.start_first(now, around),
+            Poll::Ready(Err(error)) => self.refuse(error, now, around),
+        }
+    }
+
+    /// Starts a process, in the container if there is one.
+    fn start(&mut self, process: &Process, around: &Surroundings) -> Result<Pid, NotStarted> {
+        let Some(container) = &mut self.container else {
+            return around.start(process, &self.mark);
+        };
+        let client = container.wrap(process)?;
+        let process = process.clone();
+        let streams = around.view.run(move || process::streams(&process))?;
+        process::start_with(&client, &BTreeMap::new(), &self.mark, streams)
     }
 
     fn make_room(&mut self, around: &Surroundings) -> Result<(), BatchAiError> {
@@ -287,7 +346,7 @@ impl Attempt {
         let Some(preparation) = self.plan.preparation.clone() else {
             return self.launch(now, around);
         };
-        match around.start(&preparation, &self.mark) {
+        match self.start(&preparation, around) {
             Ok(pid) => {
                 self.say_started(&preparation.name, pid);
                 self.stage = Stage::Preparing(pid);
@@ -299,8 +358,9 @@ impl Attempt {
     fn launch(&mut self, now: Duration, around: &Surroundings) {
         let mut live = Vec::new();
         let mut failed = None;
-        for wanted in &self.plan.processes {
-            match around.start(wanted, &self.mark) {
+        let plan = Arc::clone(&self.plan);
+        for wanted in &plan.processes {
+            match self.start(wanted, around) {
                 Ok(pid) => {
                     self.say_started(&wanted.name, pid);
                     live.push(Live {
@@ -354,10 +414,12 @@ impl Attempt {
                 }
             }
             Stage::Mounting
+            | Stage::Containing
             | Stage::Preparing(_)
             | Stage::Waiting { .. }
             | Stage::Decided
             | Stage::Ending(_)
+            | Stage::Removing(_)
             | Stage::Unmounting(_) => {}
         }
     }
@@ -419,7 +481,14 @@ impl Attempt {
     fn end(&mut self, verdict: Verdict, now: Duration, around: &Surroundings) {
         self.remote = None;
         self.volumes.give_up(now);
-        around.fence.signal(&self.mark, Signal::TERM);
+        match &mut self.container {
+            // What waits for its processes ends with them.
+            Some(container) => {
+                container.give_up(now);
+                container.stop();
+            }
+            None => around.fence.signal(&self.mark, Signal::TERM),
+        }
         self.stage = Stage::Ending(Ending {
             verdict,
             kill_at: now + Duration::from_secs(u64::from(self.plan.grace_seconds)),
@@ -437,6 +506,16 @@ impl Attempt {
             }
             let verdict = ending.verdict.clone();
             self.journal.say(format_args!("over: {}", in_words(&verdict)));
+            self.stage = Stage::Removing(verdict);
+        }
+        if let Stage::Removing(verdict) = &self.stage {
+            let verdict = verdict.clone();
+            if let Some(container) = &mut self.container
+                && container.remove(now, around.fence).is_pending()
+            {
+                return None;
+            }
+            self.container = None;
             self.stage = Stage::Unmounting(verdict);
         }
         // A later job on this node no longer sees this one's volumes (behaviour.md section 5).
@@ -478,6 +557,7 @@ fn start_command(
     around: &Surroundings,
     mark: &str,
     journal: &Journal,
+    container: Option<&mut Contained>,
 ) -> Result<Pid, NotStarted> {
     let wanted = Process {
         name: "command of another node".to_owned(),
@@ -489,7 +569,13 @@ fn start_command(
         decides: false,
     };
     let name = wanted.name.clone();
-    let started = around.start_with(wanted, mark, command.streams.map(Stdio::from));
+    let streams = command.streams.map(Stdio::from);
+    let started = match container {
+        None => around.start_with(wanted, mark, streams),
+        Some(container) => container
+            .wrap(&wanted)
+            .and_then(|client| process::start_with(&client, &BTreeMap::new(), mark, streams)),
+    };
     match &started {
         Ok(pid) => journal.say(format_args!("{name} started, process {}", pid.as_raw_pid())),
         Err(why) => journal.say(&why.error.message),

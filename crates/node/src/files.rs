@@ -27,6 +27,8 @@ use trainyard_domain::ids::{PlacementId, Uid};
 use trainyard_domain::launch::{LaunchPlan, NodePlan};
 use trainyard_domain::state::{BatchAiError, Verdict};
 
+use crate::container;
+
 /// The format that is written now.
 pub const FORMAT: u32 = 1;
 
@@ -41,6 +43,9 @@ pub struct NodeFile {
     /// Whether a cgroup v2 tree may be used to keep processes together.
     #[serde(default = "yes")]
     pub cgroups: bool,
+    /// How containers are run.
+    #[serde(default)]
+    pub containers: container::Settings,
 }
 
 fn yes() -> bool {

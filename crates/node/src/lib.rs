@@ -11,6 +11,7 @@ pub mod machine;
 
 mod attempt;
 mod cgroup;
+pub mod container;
 mod descriptors;
 mod environment;
 mod errand;

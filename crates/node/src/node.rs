@@ -17,6 +17,7 @@ use trainyard_domain::state::{BatchAiError, Verdict};
 
 use crate::attempt::{Attempt, Surroundings};
 use crate::cgroup::{self, Cgroup};
+use crate::container::Site;
 use crate::fence::{Fence, mark};
 use crate::files::{self, FileError, Folder, NodeFile, Phase, PlacementStatus, StatusFile, WantedFile};
 use crate::journal::Journal;
@@ -137,6 +138,7 @@ struct Node {
     file: NodeFile,
     environment: Arc<BTreeMap<String, String>>,
     view: Arc<View>,
+    site: Site,
     signals: Signals,
     socket: UnixDatagram,
     engine: Option<OpenFolder>,
@@ -180,7 +182,15 @@ impl Node {
         let fence = Fence::Descent {
             setup: mark(folder.root(), "setup"),
         };
+        let site = Site {
+            folder: folder.root().to_owned(),
+            settings: file.containers.clone(),
+            gpus: file.plan.gpus.clone(),
+            mounts: file.plan.mounts.clone(),
+            view: folder.view(),
+        };
         Node {
+            site,
             folder,
             file,
             environment: Arc::new(environment),
@@ -325,6 +335,7 @@ impl Node {
             fence: &self.fence,
             environment: &self.environment,
             view: &self.view,
+            site: &self.site,
         };
         let over = attempt.step(ended, stop, now, &around);
         let decided = attempt.is_decided();
@@ -386,6 +397,7 @@ impl Node {
             fence: &self.fence,
             environment: &self.environment,
             view: &self.view,
+            site: &self.site,
         };
         let mark = mark(self.folder.root(), &placement.to_string());
         self.attempt = Some(Attempt::begin(wanted.plan, mark, now, &around));

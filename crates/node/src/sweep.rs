@@ -5,6 +5,7 @@ use std::path::Path;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::cgroup;
+use crate::container;
 use crate::fence::mark_of;
 use crate::machine::{processes, stat};
 
@@ -23,7 +24,7 @@ pub fn sweep(folder: &Path, cgroup: Option<&Path>) -> bool {
     for pid in &marked {
         kill_marked(*pid, &prefix);
     }
-    fence_empty && marked.is_empty()
+    fence_empty && marked.is_empty() && container::sweep(folder)
 }
 
 /// Kills the process only if it still is the marked one: its number may have been given out again.

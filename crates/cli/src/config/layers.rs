@@ -202,6 +202,8 @@ fn absolute(config: &mut Config, folder: &Path) {
         &mut config.tls.key,
         &mut config.log.file,
         &mut config.file_servers.directory,
+        &mut config.containers.program,
+        &mut config.containers.images,
     ];
     for path in single.into_iter().flatten().chain(accounts) {
         *path = folder.join(&path);

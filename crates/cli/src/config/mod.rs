@@ -17,6 +17,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use trainyard_node::container::{Choice, Pull};
 
 use size::ByteSize;
 
@@ -36,6 +37,7 @@ pub struct Config {
     pub sign_in: SignIn,
     pub autoscale: Autoscale,
     pub local: Local,
+    pub containers: Containers,
     pub limits: Limits,
     pub log: Log,
     pub quotas: Quotas,
@@ -87,6 +89,16 @@ pub struct Local {
     pub missing_gpus: MissingGpus,
     pub pass_environment: Vec<String>,
     pub grace_seconds: u32,
+}
+
+/// `[containers]`: what runs the containers of jobs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Containers {
+    pub runtime: Choice,
+    pub program: Option<PathBuf>,
+    pub images: Option<PathBuf>,
+    pub pull: Pull,
 }
 
 /// `[limits]`.
@@ -191,6 +203,7 @@ impl Default for Config {
             sign_in: SignIn::default(),
             autoscale: Autoscale::default(),
             local: Local::default(),
+            containers: Containers::default(),
             limits: Limits::default(),
             log: Log::default(),
             quotas: Quotas::default(),

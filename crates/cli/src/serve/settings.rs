@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use trainyard_domain::name::SubscriptionId;
+use trainyard_node::container;
 use trainyard_server::{Quotas, Settings, VmSize};
 use trainyard_storage::{AccountName, Accounts, FileServers};
 
@@ -122,8 +123,21 @@ pub fn local_engine(config: &Config, surroundings: &Surroundings) -> trainyard_e
         max_nodes: config.local.max_nodes,
         gpus: trainyard_engine_local::GpuSource::Machine,
         environment: passed.collect(),
+        containers: containers(config),
         leave_within: Duration::from_secs(u64::from(config.local.grace_seconds) + 5),
         ..trainyard_engine_local::Settings::default()
+    }
+}
+
+/// How containers are run; the engine says where their images are kept.
+pub fn containers(config: &Config) -> container::Settings {
+    let asked = &config.containers;
+    container::Settings {
+        runtime: asked.runtime,
+        program: asked.program.clone(),
+        images: asked.images.clone(),
+        pull: asked.pull,
+        ..container::Settings::default()
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod attempt;
 mod caffe2;
+mod container;
 mod environment;
 mod expand;
 mod job;
@@ -24,6 +25,7 @@ mod unavailable;
 mod work;
 
 pub use attempt::JobLaunch;
+pub use container::{Container, FAILED_STARTING_CONTAINER, Login};
 pub use expand::expand;
 pub use job::job_plans;
 pub use node::{NodeLaunch, node_plan};

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{GpuId, PlacementId, Uid};
 
+use super::container::Container;
+
 /// Beginning of the names of the sockets in the shared directory by which nodes take commands; the node's address
 /// follows.
 pub const SOCKET: &str = ".node-";
@@ -50,6 +52,9 @@ pub struct LaunchPlan {
     /// How commands come here from the attempt's other nodes; in plans of earlier versions they do not.
     #[serde(default)]
     pub remote: Option<Remote>,
+    /// The container in which preparation, processes and commands of other nodes run.
+    #[serde(default)]
+    pub container: Option<Container>,
 }
 
 /// How processes of the attempt start commands on this node, as MPI launchers do by SSH.

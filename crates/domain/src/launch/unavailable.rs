@@ -7,12 +7,20 @@ use super::mounts::volumes;
 
 /// Why this version cannot run the job, if so: the first thing it asks for that is not built yet.
 pub fn job_unavailable(spec: &JobSpec) -> Option<BatchAiError> {
-    if spec.container_settings.is_some() {
-        let instead = "Leave it out to run the job on the node itself.";
-        return Some(missing("properties.containerSettings", instead));
-    }
     volume_unavailable(spec.mount_volumes.as_ref(), "properties.mountVolumes")
         .or_else(|| secret_unavailable(&spec.secrets, "properties.secrets"))
+        .or_else(|| password_unavailable(spec))
+}
+
+fn password_unavailable(spec: &JobSpec) -> Option<BatchAiError> {
+    let credentials = spec.container_settings.as_ref()?.credentials.as_ref()?;
+    let at = "properties.containerSettings.imageSourceRegistry.credentials";
+    matches!(credentials.password, SecretSource::Vault(_)).then(|| {
+        missing(
+            &format!("{at}.passwordSecretReference"),
+            &format!("Give the password in {at}.password."),
+        )
+    })
 }
 
 /// Why this version cannot set up nodes of the cluster, if so.

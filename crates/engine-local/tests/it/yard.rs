@@ -12,6 +12,7 @@ use trainyard_domain::launch::{LaunchPlan, NodePlan, Process, SharedDirectory};
 use trainyard_domain::state::Verdict;
 use trainyard_engine::{Engine, NodeSeen, Observation, PlacementSeen};
 use trainyard_engine_local::{GpuSource, LocalEngine, NodeProgram, Settings, end_all};
+use trainyard_node::container;
 use trainyard_node::files::{self, Folder, StatusFile};
 use trainyard_node::machine::since_boot;
 
@@ -29,6 +30,7 @@ pub struct Yard {
     /// The GPUs of the machine, from the next opening on.
     pub gpus: Vec<GpuId>,
     program: NodeProgram,
+    containers: container::Settings,
     _folder: TempDir,
 }
 
@@ -56,6 +58,15 @@ impl Yard {
     pub fn with_gpus(gpus: &[GpuId]) -> Yard {
         let mut yard = Yard::empty("");
         yard.gpus = gpus.to_vec();
+        yard.open();
+        yard
+    }
+
+    /// A yard whose jobs may have containers.
+    pub fn with_containers(containers: container::Settings, cgroups: bool) -> Yard {
+        let mut yard = Yard::empty("");
+        yard.containers = containers;
+        yard.cgroups = cgroups;
         yard.open();
         yard
     }
@@ -93,6 +104,7 @@ impl Yard {
             cgroups: true,
             gpus: Vec::new(),
             program,
+            containers: container::Settings::default(),
             engine: None,
             bell: Bell::default(),
             seen: Mutex::default(),
@@ -106,6 +118,7 @@ impl Yard {
             environment,
             cgroups: self.cgroups,
             gpus: GpuSource::These(self.gpus.clone()),
+            containers: self.containers.clone(),
             ..Settings::default()
         };
         let engine = LocalEngine::open(&self.root, settings, self.program.clone()).unwrap();
@@ -251,6 +264,7 @@ impl Yard {
                 grace_seconds: 5,
                 until_stopped: false,
                 remote: None,
+                container: None,
             };
             (*node, plan)
         };

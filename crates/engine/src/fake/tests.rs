@@ -93,6 +93,7 @@ fn launch_plan() -> LaunchPlan {
         grace_seconds: 5,
         until_stopped: false,
         remote: None,
+        container: None,
     }
 }
 

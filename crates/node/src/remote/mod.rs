@@ -14,6 +14,7 @@ use rustix::fd::OwnedFd;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 
 pub use call::{CallError, call};
+pub(crate) use call::{ask, tell};
 pub(crate) use listen::{Command, Listener};
 
 use crate::look::OpenFolder;
