@@ -93,13 +93,13 @@ fn docker_is_asked_in_its_words_and_nobody_is_told_the_password() {
 fn a_container_has_the_gpus_of_its_node_and_no_others() {
     let mut order = order();
     order.gpus = vec![GpuId("GPU-a".to_owned())];
-    let of = |order: &Order, runtime| arguments(order, &facts(), runtime).map(|words| words.join(" "));
-    let words = of(&order, &podman()).unwrap();
+    let of = |order: &Order, runtime: Runtime| arguments(order, &facts(), &runtime).map(|words| words.join(" "));
+    let words = of(&order, podman()).unwrap();
     assert!(words.contains("--device nvidia.com/gpu=GPU-a --mount"), "{words}");
     order.gpus.push(GpuId("GPU-b".to_owned()));
-    let words = of(&order, &docker()).unwrap();
+    let words = of(&order, docker()).unwrap();
     assert!(words.contains("--gpus \"device=GPU-a,GPU-b\" --mount"), "{words}");
-    let error = of(&order, &podman()).unwrap_err();
+    let error = of(&order, podman()).unwrap_err();
     assert!(
         error.contains("GPU-b") && error.contains("nvidia-ctk cdi generate"),
         "{error}"
