@@ -25,7 +25,8 @@ pub fn ensure_node(shared: &Shared, plan: NodePlan) {
                 plan: Box::new(plan),
                 not_before: Duration::ZERO,
             };
-            let entry = Entry::new(shared.folder(node), life);
+            let isolated = shared.settings.isolation.is_some();
+            let entry = Entry::new(shared.folder(node), isolated, life);
             state.nodes.insert(node, entry);
             drop(state);
             shared.nudge();

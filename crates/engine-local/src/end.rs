@@ -8,13 +8,14 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, pidfd_send_signal};
 use trainyard_domain::ids::Uid;
-use trainyard_node::files::Folder;
+use trainyard_node::container;
+use trainyard_node::files::{Folder, StatusFile};
 use trainyard_node::look::poke;
 use trainyard_node::machine::since_boot;
 use trainyard_node::{shared_directories, sweep};
 
 use crate::entry::{Life, Process};
-use crate::start::{find, read_status};
+use crate::start::{alive, container_store, find, read_status, starting};
 
 /// Why nodes could not be ended.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +74,7 @@ pub fn end_all(root: &Path, patience: Duration) -> Result<usize, EndError> {
     }
     sweep_all(nodes.values().map(|entry| &entry.folder).collect())?;
     remove_all(&shared_directories(&folder));
+    container::end_store(&container_store(root));
     Ok(running.len())
 }
 
@@ -112,14 +114,23 @@ fn ends_within(process: &Process, time: Duration) -> bool {
     poll(&mut descriptors, Some(&timeout)).is_ok_and(|ready| ready > 0)
 }
 
+/// Ends what is left of a node whose process is gone: of an isolated one, the process within may still be ending. True
+/// when nothing was found any more; else call it again in a moment.
+pub fn end_rest(folder: &Folder, status: Option<&StatusFile>) -> bool {
+    if let Some(process) = status.map_or_else(|| starting(folder), alive) {
+        let _ = pidfd_send_signal(&process.handle, Signal::KILL);
+        return false;
+    }
+    sweep(folder.root(), status.and_then(|status| status.cgroup.as_deref()))
+}
+
 fn sweep_all(mut folders: Vec<&Folder>) -> Result<(), EndError> {
     const PATIENCE: Duration = Duration::from_secs(10);
     let deadline = since_boot() + PATIENCE;
     loop {
         folders.retain(|folder| {
             let status = read_status(folder);
-            let cgroup = status.as_ref().and_then(|status| status.cgroup.as_deref());
-            !sweep(folder.root(), cgroup)
+            !end_rest(folder, status.as_ref())
         });
         if folders.is_empty() {
             return Ok(());

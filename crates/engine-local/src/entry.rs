@@ -43,6 +43,8 @@ pub enum Life {
 pub struct Entry {
     /// Its folder.
     pub folder: Folder,
+    /// Whether it is kept apart, which tells its paths.
+    pub isolated: bool,
     /// Its process.
     pub life: Life,
     /// When it is to be killed, since boot, if it was told to leave.
@@ -59,9 +61,10 @@ pub struct Entry {
 
 impl Entry {
     /// A node in `folder`.
-    pub fn new(folder: Folder, life: Life) -> Entry {
+    pub fn new(folder: Folder, isolated: bool, life: Life) -> Entry {
         Entry {
             folder,
+            isolated,
             life,
             leave_by: None,
             seen: NodeSeen::Preparing,

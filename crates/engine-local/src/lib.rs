@@ -13,6 +13,7 @@ mod capacity;
 mod end;
 mod entry;
 mod gpus;
+mod level;
 mod remote_shell;
 mod settings;
 mod start;
@@ -27,7 +28,9 @@ use trainyard_domain::launch::{LaunchPlan, NodePaths, NodePlan};
 use trainyard_engine::{Capacity, Engine, Observation};
 
 pub use end::{EndError, end_all};
-pub use settings::{GpuSource, NodeProgram, OpenError, Settings};
+pub use level::{NotIsolated, isolation_here};
+pub use settings::{GpuSource, IsolationSettings, NodeProgram, OpenError, Settings};
+pub use trainyard_node::isolation::Account;
 
 use crate::state::Shared;
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use trainyard_domain::ids::GpuId;
 use trainyard_node::container;
+use trainyard_node::isolation::Account;
 
 /// How the engine works.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct Settings {
     pub gpus: GpuSource,
     /// How containers are run; their images are kept in the engine's folder, whatever the store named here.
     pub containers: container::Settings,
+    /// How nodes are kept apart; not at all on the plain level. Nodes that run keep theirs.
+    pub isolation: Option<IsolationSettings>,
     /// How long a node may take to leave before it is killed. A node gives its job 2 seconds.
     pub leave_within: Duration,
 }
@@ -39,9 +42,19 @@ impl Default for Settings {
             ports: 20_000..=29_999,
             gpus: GpuSource::These(Vec::new()),
             containers: container::Settings::default(),
+            isolation: None,
             leave_within: Duration::from_secs(10),
         }
     }
+}
+
+/// How nodes are kept apart. Ask [`crate::isolation_here`] first whether that can be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IsolationSettings {
+    /// Folders that jobs must not see, the data folder first of all.
+    pub hidden: Vec<PathBuf>,
+    /// As whom jobs run; root when not given.
+    pub account: Option<Account>,
 }
 
 /// Where GPUs come from.

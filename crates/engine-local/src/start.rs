@@ -12,9 +12,11 @@ use trainyard_domain::ids::Uid;
 use trainyard_domain::launch::NodePlan;
 use trainyard_node::container;
 use trainyard_node::files::{self, Folder, NodeFile, StatusFile};
+use trainyard_node::isolation::Isolation;
 use trainyard_node::machine::{boot_id, processes, stat};
 
 use crate::entry::{Entry, Life, Process};
+use crate::level::ROOT;
 use crate::state::{Shared, make_private};
 
 /// Where the engine with the folder `root` keeps the images of containers.
@@ -41,6 +43,12 @@ pub fn start(folder: &Folder, plan: &NodePlan, shared: &Shared) -> io::Result<Pr
             store: container_store(shared.root()),
             ..settings.containers.clone()
         },
+        isolation: settings.isolation.as_ref().map(|wanted| Isolation {
+            root: ROOT.into(),
+            hidden: wanted.hidden.clone(),
+            tools: Some(shared.tools()),
+            account: wanted.account.clone(),
+        }),
     };
     files::write(&folder.node(), &file)?;
     let log = fs::OpenOptions::new()
@@ -88,20 +96,27 @@ pub fn find(nodes: &Path) -> io::Result<BTreeMap<Uid, Entry>> {
     Ok(found)
 }
 
+/// Whether the node was told to keep apart. One whose file cannot be read is gone.
+fn is_isolated(folder: &Folder) -> bool {
+    let file: Result<NodeFile, _> = files::read(&folder.node());
+    file.is_ok_and(|file| file.isolation.is_some())
+}
+
 /// A node's folder without a status is that of a node that has not begun anything; it may be about to.
 fn look(node: Uid, folder: Folder) -> Entry {
+    let isolated = is_isolated(&folder);
     let Some(status) = read_status(&folder) else {
         let life = starting(&folder).map_or(Life::Sweeping, Life::Running);
-        return Entry::new(folder, life);
+        return Entry::new(folder, isolated, life);
     };
     let life = alive(&status).map_or(Life::Sweeping, Life::Running);
-    let mut entry = Entry::new(folder, life);
+    let mut entry = Entry::new(folder, isolated, life);
     entry.absorb(node, status);
     entry
 }
 
 /// The process of a node that was started and has said nothing yet, by its command line.
-fn starting(folder: &Folder) -> Option<Process> {
+pub fn starting(folder: &Folder) -> Option<Process> {
     let end = format!("\0--folder\0{}\0", folder.root().display());
     processes().into_iter().find_map(|pid| {
         // The handle first: what is read after it is of no other process.

@@ -19,7 +19,8 @@ use trainyard_node::look::OpenFolder;
 
 use crate::entry::Entry;
 use crate::gpus::Gpus;
-use crate::remote_shell::{self, REMOTE_SHELL};
+use crate::level::ROOT;
+use crate::remote_shell::{self, REMOTE_SHELL, TOOLS};
 use crate::settings::{NodeProgram, OpenError, Settings};
 use crate::start;
 
@@ -88,7 +89,7 @@ impl Shared {
             .to_str()
             .ok_or_else(|| OpenError::NotText { folder: root.clone() })?
             .to_owned();
-        remote_shell::write(&root.join(REMOTE_SHELL), &program).map_err(unusable)?;
+        remote_shell::write(&root.join(TOOLS), &program).map_err(unusable)?;
         let nodes = root.join("nodes");
         let socket = OpenFolder::open(&nodes)
             .and_then(|folder| folder.bind())
@@ -133,16 +134,28 @@ impl Shared {
         Folder::new(self.nodes().join(node.to_string()))
     }
 
-    /// Where things are on a node.
+    /// Where things are on a node: as it was started, or as it would be.
     pub fn paths(&self, node: Uid) -> NodePaths {
-        let root = &self.text_root;
+        let isolated = self.state().nodes.get(&node).map(|entry| entry.isolated);
+        let isolated = isolated.unwrap_or(self.settings.isolation.is_some());
+        let engine = &self.text_root;
+        let (root, tools) = if isolated {
+            (ROOT.to_owned(), format!("{ROOT}/{TOOLS}"))
+        } else {
+            (format!("{engine}/nodes/{node}/root"), format!("{engine}/{TOOLS}"))
+        };
         NodePaths {
-            mount_root: format!("{root}/nodes/{node}/root/mounts"),
-            jobs_root: format!("{root}/nodes/{node}/root/jobs"),
-            shared_root: format!("{root}/shared"),
-            remote_shell: format!("{root}/{REMOTE_SHELL}"),
+            mount_root: format!("{root}/mounts"),
+            jobs_root: format!("{root}/jobs"),
+            shared_root: format!("{engine}/shared"),
+            remote_shell: format!("{tools}/{REMOTE_SHELL}"),
             one_machine: true,
         }
+    }
+
+    /// Directory of the programs that jobs find on their nodes.
+    pub fn tools(&self) -> PathBuf {
+        self.root.join(TOOLS)
     }
 
     /// The state. After a panic it may lag behind the nodes' files, from which it is made again and again.

@@ -13,8 +13,8 @@ use trainyard_domain::ids::Uid;
 use trainyard_engine::{NodeSeen, Observation};
 use trainyard_node::look::drain;
 use trainyard_node::machine::since_boot;
-use trainyard_node::sweep;
 
+use crate::end::end_rest;
 use crate::entry::{Entry, Life, Process};
 use crate::settings::OpenError;
 use crate::start::{self, DISCARDED, read_status};
@@ -211,8 +211,7 @@ fn sweep_up(shared: &Shared, node: Uid, now: Duration) -> Turned {
     };
     let status = read_status(&folder);
     // The folder may be gone; what the node said before still tells where its processes are.
-    let cgroup = status.as_ref().or(last.as_ref()).and_then(|s| s.cgroup.clone());
-    if !sweep(folder.root(), cgroup.as_deref()) {
+    if !end_rest(&folder, status.as_ref().or(last.as_ref())) {
         return Turned {
             again_at: Some(now + SWEEP_EVERY),
             ..Turned::default()

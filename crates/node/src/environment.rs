@@ -5,6 +5,8 @@ use std::fs;
 
 use rustix::process::getuid;
 
+use crate::isolation::Account;
+
 /// What a process gets where neither its plan nor the node's settings name it: PATH, HOME, USER, LANG, TZ.
 pub fn defaults() -> BTreeMap<String, String> {
     let (user, home) = account();
@@ -19,6 +21,11 @@ pub fn defaults() -> BTreeMap<String, String> {
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .collect()
+}
+
+/// What an account's processes get of it.
+pub fn of(account: &Account) -> [(String, String); 2] {
+    [("HOME", &account.home), ("USER", &account.name)].map(|(name, value)| (name.to_owned(), value.clone()))
 }
 
 /// Name and home of the user that runs this process.

@@ -28,6 +28,7 @@ use trainyard_domain::launch::{LaunchPlan, NodePlan};
 use trainyard_domain::state::{BatchAiError, Verdict};
 
 use crate::container;
+use crate::isolation::Isolation;
 
 /// The format that is written now.
 pub const FORMAT: u32 = 1;
@@ -46,6 +47,9 @@ pub struct NodeFile {
     /// How containers are run.
     #[serde(default)]
     pub containers: container::Settings,
+    /// How it is kept apart; not at all on the plain level.
+    #[serde(default)]
+    pub isolation: Option<Isolation>,
 }
 
 fn yes() -> bool {
@@ -66,7 +70,7 @@ pub struct WantedFile {
 pub struct StatusFile {
     /// The node.
     pub node: Uid,
-    /// Its process.
+    /// Its process, as the machine counts it.
     pub pid: i32,
     /// When that was started, in clock ticks since boot: a pid alone is no identity.
     pub start_time: u64,

@@ -6,6 +6,7 @@
 //! dies it is gone, and whoever started it ends what it left ([`sweep`]).
 
 pub mod files;
+pub mod isolation;
 pub mod look;
 pub mod machine;
 

@@ -1,6 +1,7 @@
 //! What this machine says of itself and its processes: boot id, clock, start times.
 
 use std::fs;
+use std::io;
 use std::time::Duration;
 
 use rustix::process::Pid;
@@ -22,6 +23,15 @@ pub fn boot_id() -> String {
         .unwrap_or_default()
 }
 
+/// A process: its number may be given out again, the time of its start with it is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// Its number.
+    pub pid: i32,
+    /// When it was started, in clock ticks since boot.
+    pub start_time: u64,
+}
+
 /// A process as `/proc/{pid}/stat` shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stat {
@@ -38,16 +48,30 @@ pub fn stat(pid: Pid) -> Option<Stat> {
     parse_stat(&fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_pid())).ok()?)
 }
 
+/// This process as the /proc that is mounted counts it.
+pub fn own_stat() -> io::Result<Identity> {
+    let text = fs::read_to_string("/proc/self/stat")?;
+    let pid = text.split(' ').next().and_then(|pid| pid.parse().ok());
+    let found = pid.zip(parse_stat(&text));
+    let (pid, stat) = found.ok_or_else(|| io::Error::other("/proc/self/stat has another shape"))?;
+    Ok(Identity {
+        pid,
+        start_time: stat.start_time,
+    })
+}
+
 /// The name in parentheses may hold anything, so the fields are counted from the last `)`.
 fn parse_stat(text: &str) -> Option<Stat> {
     let (_, rest) = text.rsplit_once(')')?;
     let mut fields = rest.split_ascii_whitespace();
     let state = fields.next()?;
     let parent = fields.next()?.parse().ok()?;
-    let start_time = fields.nth(17)?.parse().ok()?;
+    let threads: u32 = fields.nth(15)?.parse().ok()?;
+    let start_time = fields.nth(1)?.parse().ok()?;
     Some(Stat {
         parent,
-        zombie: matches!(state, "Z" | "X"),
+        // The first thread may have ended while others of the process go on.
+        zombie: matches!(state, "Z" | "X") && threads <= 1,
         start_time,
     })
 }

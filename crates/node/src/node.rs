@@ -20,9 +20,10 @@ use crate::cgroup::{self, Cgroup};
 use crate::container::Site;
 use crate::fence::{Fence, mark};
 use crate::files::{self, FileError, Folder, NodeFile, Phase, PlacementStatus, StatusFile, WantedFile};
+use crate::isolation::{Entered, enter, in_words};
 use crate::journal::Journal;
 use crate::look::{OpenFolder, drain};
-use crate::machine::{boot_id, since_boot, stat};
+use crate::machine::{Identity, boot_id, own_stat, since_boot};
 use crate::signals::Signals;
 use crate::sweep::sweep;
 use crate::view::View;
@@ -57,6 +58,9 @@ pub enum NodeError {
     /// A node ran here before.
     #[error("a node has been started in {0} before; a node is never started again, make a new one")]
     StartedBefore(PathBuf),
+    /// The process that is the node inside its namespaces has ended badly.
+    #[error("the node has ended with {0}")]
+    Inner(String),
     /// The system refused something that a node needs.
     #[error("the node in {folder} cannot {what}")]
     System {
@@ -91,12 +95,26 @@ pub fn run(folder: &Path) -> Result<(), NodeError> {
     // Fails only for the leader of a process group, which a shell's job is: then it has one of its own.
     let _ = setsid();
     umask(Mode::from_raw_mode(0o022));
+    let identity = match &file.isolation {
+        None => own_stat().map_err(system("find itself in /proc"))?,
+        Some(isolation) => match enter(isolation, &folder, &file.plan).map_err(system("be isolated"))? {
+            Entered::Inner(identity) => identity,
+            Entered::Outer(status) if status.success() => return Ok(()),
+            Entered::Outer(status) => return Err(NodeError::Inner(in_words(status))),
+        },
+    };
     set_child_subreaper(Some(getpid())).map_err(|e| system("adopt orphans")(e.into()))?;
     let signals = Signals::listen().map_err(system("listen for signals"))?;
     let own = OpenFolder::open(folder.root()).map_err(system("open its folder"))?;
     let socket = own.bind().map_err(system("make its socket"))?;
     let engine = folder.root().parent().and_then(|all| OpenFolder::open(all).ok());
-    Node::new(folder, file, signals, socket, engine).live();
+    let view = match &file.isolation {
+        None => View::plain(folder.view()),
+        Some(isolation) => {
+            View::isolated(isolation, folder.root()).map_err(system("make what its jobs see"))?
+        }
+    };
+    Node::new(folder, file, identity, view, signals, socket, engine).live();
     Ok(())
 }
 
@@ -159,21 +177,27 @@ impl Node {
     fn new(
         folder: Folder,
         file: NodeFile,
+        identity: Identity,
+        view: View,
         signals: Signals,
         socket: UnixDatagram,
         engine: Option<OpenFolder>,
     ) -> Node {
         let mut environment = environment::defaults();
         environment.extend(file.environment.clone());
+        let account = file
+            .isolation
+            .as_ref()
+            .and_then(|isolation| isolation.account.as_ref());
+        environment.extend(account.map(environment::of).into_iter().flatten());
         let cgroup = file.cgroups.then(|| Cgroup::enter(folder.root())).flatten();
-        let me = getpid();
-        let view = Arc::new(View::plain(folder.view()));
+        let view = Arc::new(view);
         let journal = Journal::new(file.plan.execution_log.as_deref(), &view);
         let setup = Setup::Mounting(Volumes::new(file.plan.mounts.clone()), journal);
         let status = StatusFile {
             node: file.plan.uid,
-            pid: me.as_raw_pid(),
-            start_time: stat(me).map_or(0, |stat| stat.start_time),
+            pid: identity.pid,
+            start_time: identity.start_time,
             boot_id: boot_id(),
             cgroup: cgroup.as_ref().map(|c| c.home().to_owned()),
             phase: Phase::Preparing,
@@ -187,7 +211,11 @@ impl Node {
             settings: file.containers.clone(),
             gpus: file.plan.gpus.clone(),
             mounts: file.plan.mounts.clone(),
-            view: folder.view(),
+            root: match &file.isolation {
+                Some(isolation) => isolation.root.clone(),
+                None => folder.view(),
+            },
+            isolated: file.isolation.is_some(),
         };
         Node {
             site,
@@ -228,7 +256,9 @@ impl Node {
     }
 
     fn must_leave(&self) -> bool {
-        self.signals.terminate() || self.folder.leave().exists() || !self.folder.node().exists()
+        // Jobs of an isolated node can send it signals, and nobody else has to.
+        let told = self.file.isolation.is_none() && self.signals.terminate();
+        told || self.folder.leave().exists() || !self.folder.node().exists()
     }
 
     // --- setup

@@ -42,6 +42,9 @@ impl Signals {
     }
 }
 
+/// Signals that the C library keeps for itself.
+const OF_THE_C_LIBRARY: [i32; 2] = [32, 33];
+
 /// Numbers of the signals that this process ignores. The standard library does so with SIGPIPE, and undoes
 /// it itself for what it starts.
 fn ignored() -> Vec<i32> {
@@ -51,5 +54,7 @@ fn ignored() -> Vec<i32> {
         .find_map(|line| line.strip_prefix("SigIgn:"))
         .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
         .unwrap_or(0);
-    (1..=64).filter(|n| mask & (1 << (n - 1)) != 0).collect()
+    (1..=64)
+        .filter(|n| mask & (1 << (n - 1)) != 0 && !OF_THE_C_LIBRARY.contains(n))
+        .collect()
 }

@@ -1,6 +1,7 @@
 //! A node process for the tests of this crate: the parts of `trainyard node` and `trainyard remote` that matter. Never
 //! shipped.
 
+use std::error::Error;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,7 +21,11 @@ fn main() -> ExitCode {
     match trainyard_node::run(&folder.map_or_else(PathBuf::new, PathBuf::from)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            let mut cause: Option<&dyn Error> = Some(&error);
+            while let Some(error) = cause {
+                eprintln!("{error}");
+                cause = error.source();
+            }
             ExitCode::FAILURE
         }
     }

@@ -35,7 +35,7 @@ impl Subject for Local {
         let mut plans = self.yard.plans(placement, nodes, &script);
         if let Work::PreparationEnds(code) = work {
             for (node, plan) in &mut plans {
-                let out = self.yard.out(placement, *node).display().to_string();
+                let out = self.yard.shown(placement, *node);
                 let script = format!("exit {code}");
                 plan.preparation = Some(process("job preparation", &script, &plan.job_directory, &out));
             }
@@ -56,9 +56,13 @@ impl Subject for Local {
 
 #[test]
 fn the_local_engine_conforms() {
-    for (name, case) in CASES {
+    let yards = || Yard::each().into_iter();
+    for (yard, (name, case)) in CASES
+        .iter()
+        .flat_map(|case| yards().map(move |yard| (yard, case)))
+    {
         let subject = Local {
-            yard: Yard::new(),
+            yard,
             heard: std::cell::Cell::new(0),
             until: since_boot() + PATIENCE,
         };

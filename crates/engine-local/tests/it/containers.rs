@@ -3,13 +3,14 @@
 use std::fs;
 
 use trainyard_domain::ids::Uid;
-use trainyard_domain::launch::{Container, LaunchPlan};
+use trainyard_domain::launch::{Behind, Container, LaunchPlan, Mount};
 use trainyard_domain::state::Verdict;
 use trainyard_engine::{Engine, NodeSeen};
+use trainyard_engine_local::isolation_here;
 use trainyard_node::container::{Choice, Settings};
 
 use crate::images::{self, EMPTY, IMAGE, WITHOUT_BASH};
-use crate::yard::{Yard, id, lives, process};
+use crate::yard::{Yard, id, process, runs};
 
 /// Yards whose jobs find the image, with and without the cgroup tree; none where it cannot be made.
 struct Yards {
@@ -28,11 +29,20 @@ impl Yards {
     }
 
     fn one(&self) -> Yard {
-        Yard::with_containers(self.settings(), true)
+        Yard::with_containers(self.settings(), true, isolation_here(&[]).is_ok())
     }
 
-    fn both(&self) -> [Yard; 2] {
-        [true, false].map(|cgroups| Yard::with_containers(self.settings(), cgroups))
+    /// With and without isolation, with and without the cgroup tree.
+    fn each(&self) -> impl Iterator<Item = Yard> {
+        let levels: &[bool] = if isolation_here(&[]).is_ok() {
+            &[false, true]
+        } else {
+            &[false]
+        };
+        let kinds = levels
+            .iter()
+            .flat_map(|isolated| [(*isolated, true), (*isolated, false)]);
+        kinds.map(|(isolated, cgroups)| Yard::with_containers(self.settings(), cgroups, isolated))
     }
 
     fn settings(&self) -> Settings {
@@ -48,10 +58,12 @@ fn contained(yard: &Yard, node: Uid, script: &str, image: &str) -> LaunchPlan {
     // The directories of the test are outside of what a node shows.
     let out = yard.out(id(1), node);
     fs::create_dir_all(&out).unwrap();
-    plan.mounts.push(trainyard_domain::launch::Mount {
-        path: format!("{}/out", plan.job_directory),
-        behind: trainyard_domain::launch::Behind::Source(out.display().to_string()),
-    });
+    if !yard.is_isolated() {
+        plan.mounts.push(Mount {
+            path: format!("{}/out", plan.job_directory),
+            behind: Behind::Source(out.display().to_string()),
+        });
+    }
     plan.container = Some(Container {
         image: image.to_owned(),
         reference: format!("docker.io/{image}"),
@@ -70,7 +82,7 @@ fn run(yard: &Yard, node: Uid, plan: LaunchPlan) -> Verdict {
 #[test]
 fn a_job_runs_in_its_image_and_its_exit_code_comes_back() {
     let Some(yards) = Yards::new() else { return };
-    for yard in yards.both() {
+    for yard in yards.each() {
         let node = yard.node(1);
         let script = r#"busybox | head -1 | cut -c1-7; [ -e /etc/debian_version ] || echo "no Debian"; pwd; id -u
             echo "$SECRET $HOME $PASSED_ON $$"; echo complaint >&2; exit 7"#;
@@ -100,7 +112,7 @@ fn what_the_preparation_does_to_the_container_is_there_for_the_job() {
     let yard = yards.one();
     let node = yard.node(1);
     let mut plan = contained(&yard, node, "cat /opt/installed; exec tool", IMAGE);
-    let out = yard.out(id(1), node).display().to_string();
+    let out = yard.shown(id(1), node);
     let script = "mkdir -p /opt; echo yes > /opt/installed; printf '#!/bin/sh\\necho tool $1\\nexit 3\\n' > /bin/tool; chmod +x /bin/tool";
     let mut preparation = process("job preparation", script, &plan.job_directory, &out);
     preparation.stdout = format!("{out}/stdout-job_prep.txt");
@@ -121,7 +133,7 @@ fn a_preparation_that_fails_in_the_container_ends_the_job_with_its_code() {
     let yard = yards.one();
     let node = yard.node(1);
     let mut plan = contained(&yard, node, "true", IMAGE);
-    let out = yard.out(id(1), node).display().to_string();
+    let out = yard.shown(id(1), node);
     plan.preparation = Some(process("job preparation", "exit 9", &plan.job_directory, &out));
     assert_eq!(run(&yard, node, plan), Verdict::PreparationFailed(9));
 }
@@ -175,7 +187,7 @@ fn until_nothing_is_left(yard: &Yard, node: Uid) {
         let processes = trainyard_node::machine::processes();
         let left = processes.into_iter().any(|pid| {
             environment(pid).contains(&format!("TRAINYARD_PLACEMENT={folder}:"))
-                && lives(&pid.as_raw_pid().to_string())
+                && runs(&pid.as_raw_pid().to_string())
         });
         let mounted = fs::read_to_string("/proc/self/mountinfo")
             .unwrap()
@@ -187,7 +199,7 @@ fn until_nothing_is_left(yard: &Yard, node: Uid) {
 #[test]
 fn a_stopped_job_may_tidy_up_and_what_ignores_that_is_killed() {
     let Some(yards) = Yards::new() else { return };
-    for yard in yards.both() {
+    for yard in yards.each() {
         let node = yard.node(1);
         let script = "trap 'echo tidy; exit 0' TERM; echo on; while :; do sleep 0.05; done";
         yard.launch(node, contained(&yard, node, script, IMAGE));
@@ -248,7 +260,7 @@ fn a_job_that_runs_too_long_is_ended_in_its_container() {
 #[test]
 fn a_killed_node_leaves_nothing_of_its_container() {
     let Some(yards) = Yards::new() else { return };
-    for yard in yards.both() {
+    for yard in yards.each() {
         let node = yard.node(1);
         let script = "setsid env -i PATH=$PATH sleep 1000 & echo on; sleep 1000";
         yard.launch(node, contained(&yard, node, script, IMAGE));
@@ -295,7 +307,7 @@ fn what_cannot_be_started_says_why() {
         pull: trainyard_node::container::Pull::Never,
         ..yards.settings()
     };
-    let yard = Yard::with_containers(never, true);
+    let yard = Yard::with_containers(never, true, false);
     let node = yard.node(1);
     let why = info(&run(&yard, node, contained(&yard, node, "true", "no/such:1")));
     assert!(
@@ -313,7 +325,7 @@ fn what_cannot_be_started_says_why() {
         program: Some("/no/podman".into()),
         ..yards.settings()
     };
-    let yard = Yard::with_containers(missing, true);
+    let yard = Yard::with_containers(missing, true, false);
     let node = yard.node(1);
     let why = info(&run(&yard, node, contained(&yard, node, "true", IMAGE)));
     assert!(why.contains("/no/podman"), "{why}");
@@ -341,7 +353,7 @@ fn two_nodes_start_commands_in_the_containers_of_one_another() {
         let shared = plan.shared_directory.source.clone();
         let variables = [
             ("AZ_BATCHAI_SHARED_JOB_TEMP", shared.clone()),
-            ("OUT", yard.out(id(1), *node).display().to_string()),
+            ("OUT", yard.shown(id(1), *node)),
             ("SHELL_OF_NODES", yard.engine().paths(*node).remote_shell),
         ]
         .map(|(name, value)| (name.to_owned(), value));

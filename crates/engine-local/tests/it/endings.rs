@@ -3,7 +3,17 @@
 use trainyard_domain::state::Verdict;
 use trainyard_engine::{Engine, NodeSeen};
 
-use crate::yard::{Yard, id, lives, process};
+use crate::yard::{Yard, at_both_levels, id, process, runs};
+
+at_both_levels!(
+    a_stopped_job_may_tidy_up,
+    a_job_that_ignores_sigterm_is_killed_after_its_grace,
+    the_first_failure_ends_the_attempt,
+    who_does_not_decide_is_stopped_when_the_others_are_done,
+    a_node_without_processes_is_done_at_once,
+    a_job_that_runs_too_long_is_ended,
+    a_node_whose_folder_is_gone_ends_with_all_it_runs,
+);
 
 /// Leaves a process behind that has made itself independent in every way, and notes its pid.
 const DAEMON: &str = "(setsid bash -c '(trap \"\" TERM; echo $BASHPID > $OUT/daemon; while :; do sleep 1; done) & ' &) ; \
@@ -13,9 +23,7 @@ const DAEMON: &str = "(setsid bash -c '(trap \"\" TERM; echo $BASHPID > $OUT/dae
 const NAMELESS_DAEMON: &str = "(setsid env -i OUT=$OUT PATH=$PATH bash -c 'echo $$ > $OUT/daemon; while :; do sleep 1; done' &) ; \
                                until [ -s $OUT/daemon ]; do sleep 0.01; done;";
 
-#[test]
-fn a_stopped_job_may_tidy_up() {
-    let yard = Yard::new();
+fn a_stopped_job_may_tidy_up(yard: Yard) {
     let node = yard.node(1);
     let script = "trap 'echo tidy > $OUT/tidy; exit 0' TERM; echo on > $OUT/on; while :; do sleep 0.05; done";
     yard.launch(node, yard.plan(id(1), node, script));
@@ -25,9 +33,7 @@ fn a_stopped_job_may_tidy_up() {
     assert_eq!(yard.read(id(1), node, "tidy"), "tidy\n");
 }
 
-#[test]
-fn a_job_that_ignores_sigterm_is_killed_after_its_grace() {
-    let yard = Yard::new();
+fn a_job_that_ignores_sigterm_is_killed_after_its_grace(yard: Yard) {
     let node = yard.node(1);
     let script = "trap '' TERM; echo $$ > $OUT/pid; while :; do sleep 0.05; done";
     let mut plan = yard.plan(id(1), node, script);
@@ -36,13 +42,13 @@ fn a_job_that_ignores_sigterm_is_killed_after_its_grace() {
     let pid = yard.line(id(1), node, "pid");
     yard.engine().ensure_stopped(id(1), &[node]);
     assert_eq!(yard.verdict(id(1), node), Verdict::Stopped);
-    assert!(!lives(&pid));
+    assert!(!yard.lives(&pid));
 }
 
 #[test]
 fn a_daemon_does_not_outlive_its_job() {
     for script in [DAEMON, NAMELESS_DAEMON] {
-        for yard in [Yard::new(), Yard::without_cgroups()] {
+        for yard in Yard::each() {
             daemon_ends(&yard, script);
         }
     }
@@ -55,30 +61,26 @@ fn daemon_ends(yard: &Yard, script: &str) {
     yard.launch(node, plan);
     let daemon = yard.line(id(1), node, "daemon");
     assert_eq!(yard.verdict(id(1), node), Verdict::Exited(0));
-    assert!(!lives(&daemon));
+    assert!(!yard.lives(&daemon));
     assert_eq!(yard.run(id(2), node, "true"), Verdict::Exited(0));
 }
 
-#[test]
-fn the_first_failure_ends_the_attempt() {
-    let yard = Yard::new();
+fn the_first_failure_ends_the_attempt(yard: Yard) {
     let node = yard.node(1);
     let mut plan = yard.plan(id(1), node, "echo $$ > $OUT/pid; sleep 1000");
-    let out = yard.out(id(1), node).display().to_string();
+    let out = yard.shown(id(1), node);
     let fails = "until [ -s $OUT/pid ]; do sleep 0.01; done; exit 9";
     plan.processes
         .push(process("rank 1", fails, &plan.job_directory, &out));
     yard.launch(node, plan);
     assert_eq!(yard.verdict(id(1), node), Verdict::Exited(9));
-    assert!(!lives(&yard.read(id(1), node, "pid")));
+    assert!(!yard.lives(&yard.read(id(1), node, "pid")));
 }
 
-#[test]
-fn who_does_not_decide_is_stopped_when_the_others_are_done() {
-    let yard = Yard::new();
+fn who_does_not_decide_is_stopped_when_the_others_are_done(yard: Yard) {
     let node = yard.node(1);
     let mut plan = yard.plan(id(1), node, "until [ -s $OUT/pid ]; do sleep 0.01; done");
-    let out = yard.out(id(1), node).display().to_string();
+    let out = yard.shown(id(1), node);
     let mut server = process(
         "ps 0",
         "echo $$ > $OUT/pid; sleep 1000",
@@ -89,12 +91,10 @@ fn who_does_not_decide_is_stopped_when_the_others_are_done() {
     plan.processes.push(server);
     yard.launch(node, plan);
     assert_eq!(yard.verdict(id(1), node), Verdict::Exited(0));
-    assert!(!lives(&yard.read(id(1), node, "pid")));
+    assert!(!yard.lives(&yard.read(id(1), node, "pid")));
 }
 
-#[test]
-fn a_node_without_processes_is_done_at_once() {
-    let yard = Yard::new();
+fn a_node_without_processes_is_done_at_once(yard: Yard) {
     let node = yard.node(1);
     let mut plan = yard.plan(id(1), node, "");
     plan.processes.clear();
@@ -102,22 +102,23 @@ fn a_node_without_processes_is_done_at_once() {
     assert_eq!(yard.verdict(id(1), node), Verdict::Exited(0));
 }
 
-#[test]
-fn a_job_that_runs_too_long_is_ended() {
-    let yard = Yard::new();
+fn a_job_that_runs_too_long_is_ended(yard: Yard) {
     let node = yard.node(1);
     let mut plan = yard.plan(id(1), node, "echo $$ > $OUT/pid; exec sleep 1000");
     plan.max_seconds = 1;
     yard.launch(node, plan);
     assert_eq!(yard.verdict(id(1), node), Verdict::TimedOut);
-    assert!(!lives(&yard.read(id(1), node, "pid")));
+    assert!(!yard.lives(&yard.read(id(1), node, "pid")));
 }
 
 #[test]
 fn a_killed_node_leaves_nothing_running() {
-    killed_node(&Yard::new(), DAEMON);
-    killed_node(&Yard::new(), NAMELESS_DAEMON);
-    killed_node(&Yard::without_cgroups(), DAEMON);
+    for yard in Yard::each() {
+        killed_node(&yard, DAEMON);
+    }
+    for yard in std::iter::once(Yard::new()).chain(Yard::isolated()) {
+        killed_node(&yard, NAMELESS_DAEMON);
+    }
 }
 
 fn killed_node(yard: &Yard, daemon: &str) {
@@ -126,11 +127,11 @@ fn killed_node(yard: &Yard, daemon: &str) {
     yard.launch(node, yard.plan(id(1), node, &script));
     let pid = yard.line(id(1), node, "pid");
     let daemon = yard.line(id(1), node, "daemon");
-    assert!(lives(&pid) && lives(&daemon));
+    assert!(yard.lives(&pid) && yard.lives(&daemon));
     let process = rustix::process::Pid::from_raw(yard.status(node).pid).unwrap();
     rustix::process::kill_process(process, rustix::process::Signal::KILL).unwrap();
     yard.until_node(node, &NodeSeen::Gone);
-    assert!(!lives(&pid) && !lives(&daemon));
+    assert!(!yard.lives(&pid) && !yard.lives(&daemon));
 
     // Its uid is used up: nothing is started under it again.
     let gone = |yard: &Yard| {
@@ -157,16 +158,14 @@ fn killed_node(yard: &Yard, daemon: &str) {
     });
 }
 
-#[test]
-fn a_node_whose_folder_is_gone_ends_with_all_it_runs() {
-    let yard = Yard::new();
+fn a_node_whose_folder_is_gone_ends_with_all_it_runs(yard: Yard) {
     let node = yard.node(1);
     yard.launch(node, yard.plan(id(1), node, "echo $$ > $OUT/pid; sleep 1000"));
     let pid = yard.line(id(1), node, "pid");
     let process = yard.status(node).pid.to_string();
     std::fs::rename(yard.folder(node).root(), yard.root.join("elsewhere")).unwrap();
     yard.until("the node ends", || {
-        (!lives(&process) && !lives(&pid)).then_some(())
+        (!runs(&process) && !yard.lives(&pid)).then_some(())
     });
     yard.until_node(node, &NodeSeen::Gone);
 }

@@ -35,7 +35,7 @@ fn seen_by_a_job(yard: &Yard, job: i64, node: Uid) -> String {
 }
 
 fn seen_by_the_setup(yard: &Yard, node: Uid) -> String {
-    fs::read_to_string(yard.root.join(format!("setup-{node}/stdout.txt"))).unwrap()
+    fs::read_to_string(yard.setup_out(node).join("stdout.txt")).unwrap()
 }
 
 #[test]

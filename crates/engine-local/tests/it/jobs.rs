@@ -8,11 +8,17 @@ use trainyard_domain::launch::{Behind, Mount};
 use trainyard_domain::state::Verdict;
 use trainyard_engine::{Engine, NodeSeen, Observation};
 
-use crate::yard::{Yard, exists, id, process};
+use crate::yard::{Yard, at_both_levels, exists, id, process};
 
-#[test]
-fn a_job_runs_and_its_output_is_there() {
-    let yard = Yard::new();
+at_both_levels!(
+    a_job_runs_and_its_output_is_there,
+    exit_codes_and_signals_are_told_as_a_shell_tells_them,
+    no_node_starts_the_toolkit_before_all_are_prepared,
+    a_node_waiting_for_others_can_be_stopped,
+    a_job_that_puts_pipes_where_its_files_are_does_not_hold_its_node_up,
+);
+
+fn a_job_runs_and_its_output_is_there(yard: Yard) {
     let node = yard.node(1);
     let verdict = yard.run(id(1), node, "echo to stdout; echo to stderr >&2; pwd > $OUT/pwd");
     assert_eq!(verdict, Verdict::Exited(0));
@@ -25,9 +31,7 @@ fn a_job_runs_and_its_output_is_there() {
     assert!(!log.contains("hush"), "a secret is in the log: {log}");
 }
 
-#[test]
-fn exit_codes_and_signals_are_told_as_a_shell_tells_them() {
-    let yard = Yard::new();
+fn exit_codes_and_signals_are_told_as_a_shell_tells_them(yard: Yard) {
     let node = yard.node(1);
     assert_eq!(yard.run(id(1), node, "exit 7"), Verdict::Exited(7));
     assert_eq!(yard.run(id(2), node, "kill -SEGV $$"), Verdict::Exited(139));
@@ -42,7 +46,9 @@ fn exit_codes_and_signals_are_told_as_a_shell_tells_them() {
 
 #[test]
 fn a_process_gets_exactly_what_it_should() {
-    process_is_clean(&Yard::new());
+    for yard in Yard::each() {
+        process_is_clean(&yard);
+    }
 }
 
 /// Whoever starts the node may ignore signals, have a umask of its own and leave descriptors open.
@@ -64,7 +70,7 @@ fn process_is_clean(yard: &Yard) {
         "fds",
         nothing_inherited,
         &plan.job_directory,
-        &yard.out(id(1), node).display().to_string(),
+        &yard.shown(id(1), node),
     ));
     yard.launch(node, plan);
     assert_eq!(yard.verdict(id(1), node), Verdict::Exited(0));
@@ -172,7 +178,7 @@ fn a_mount_where_something_else_is_fails_the_job() {
 
 #[test]
 fn a_setup_task_runs_once_and_its_failure_is_told() {
-    for yard in [Yard::new(), Yard::without_cgroups()] {
+    for yard in Yard::each() {
         setup_runs(&yard);
     }
 }
@@ -183,17 +189,15 @@ fn setup_runs(yard: &Yard) {
         Some("echo ran >> $OUT/ran; sleep 1000 & echo $! > $OUT/daemon"),
     ));
     yard.until_node(Uid(1), &NodeSeen::Ready);
+    yard.note_namespace(Uid(1));
     assert_eq!(yard.run(id(1), Uid(1), "true"), Verdict::Exited(0));
-    let out = yard.root.join("setup-1");
+    let out = yard.setup_out(Uid(1));
     assert_eq!(fs::read_to_string(out.join("ran")).unwrap(), "ran\n");
     let daemon = fs::read_to_string(out.join("daemon")).unwrap();
-    assert!(
-        crate::yard::lives(&daemon),
-        "what the setup task started is not a job's"
-    );
+    assert!(yard.lives(&daemon), "what the setup task started is not a job's");
     yard.engine().release_node(Uid(1));
     yard.until_node(Uid(1), &NodeSeen::Gone);
-    assert!(!crate::yard::lives(&daemon));
+    assert!(!yard.lives(&daemon));
 
     yard.engine().ensure_node(yard.node_plan(Uid(2), Some("exit 5")));
     let errors = yard.until("setup fails", || {
@@ -211,17 +215,15 @@ fn setup_runs(yard: &Yard) {
             .details
             .contains(&("exitCode".to_owned(), "5".to_owned()))
     );
-    let log = fs::read_to_string(yard.root.join("setup-2/execution.log")).unwrap();
+    let log = fs::read_to_string(yard.setup_out(Uid(2)).join("execution.log")).unwrap();
     assert!(log.contains("setup task ended with exit code 5"), "{log}");
 }
 
-#[test]
-fn no_node_starts_the_toolkit_before_all_are_prepared() {
-    let yard = Yard::new();
+fn no_node_starts_the_toolkit_before_all_are_prepared(yard: Yard) {
     let nodes = [yard.node(1), yard.node(2)];
     let mut plans = yard.plans(id(1), &nodes, "cat $OUT/../prepared-* > $OUT/found");
     for (node, plan) in &mut plans {
-        let out = yard.out(id(1), *node).display().to_string();
+        let out = yard.shown(id(1), *node);
         // The second is slow: it waits until the first has been prepared, and a little more.
         let wait = if plan.node_index == 1 {
             "until [ -e $OUT/../prepared-0 ]; do sleep 0.02; done; sleep 0.2;"
@@ -238,13 +240,11 @@ fn no_node_starts_the_toolkit_before_all_are_prepared() {
     }
 }
 
-#[test]
-fn a_node_waiting_for_others_can_be_stopped() {
-    let yard = Yard::new();
+fn a_node_waiting_for_others_can_be_stopped(yard: Yard) {
     let nodes = [yard.node(1), yard.node(2)];
     let mut plans = yard.plans(id(1), &nodes, "touch $OUT/started");
     for (node, plan) in &mut plans {
-        let out = yard.out(id(1), *node).display().to_string();
+        let out = yard.shown(id(1), *node);
         let script = if plan.node_index == 0 { "true" } else { "exit 3" };
         plan.preparation = Some(process("job preparation", script, &plan.job_directory, &out));
     }
@@ -299,14 +299,12 @@ fn capacity_offers_free_ports() {
 }
 
 /// Opening a pipe waits until somebody reads it: a node must not, whatever a job has put in the place of its files.
-#[test]
-fn a_job_that_puts_pipes_where_its_files_are_does_not_hold_its_node_up() {
-    let yard = Yard::new();
+fn a_job_that_puts_pipes_where_its_files_are_does_not_hold_its_node_up(yard: Yard) {
     let node = yard.node(1);
     let script = "rm $OUT/execution.log; mkfifo $OUT/execution.log; exit 3";
     assert_eq!(yard.run(id(1), node, script), Verdict::Exited(3));
     let mut plan = yard.plan(id(2), node, "true");
-    let out = yard.out(id(2), node).display().to_string();
+    let out = yard.shown(id(2), node);
     plan.preparation = Some(process(
         "job preparation",
         "mkfifo $OUT/pipe",

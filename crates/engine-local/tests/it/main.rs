@@ -8,6 +8,7 @@ mod containers;
 mod endings;
 mod gpus;
 mod images;
+mod isolated;
 mod jobs;
 mod remote;
 mod survival;

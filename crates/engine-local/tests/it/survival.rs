@@ -8,7 +8,16 @@ use trainyard_engine::{Engine, NodeSeen, Observation, PlacementSeen};
 use trainyard_engine_local::end_all;
 use trainyard_node::files::{self, PlacementStatus, StatusFile};
 
-use crate::yard::{Yard, id, lives};
+use crate::yard::{Yard, at_both_levels, id, runs};
+
+at_both_levels!(
+    a_job_that_runs_meanwhile_is_found_again,
+    an_end_in_the_meantime_is_reported,
+    a_node_that_died_meanwhile_is_swept_and_reported,
+    another_boot_means_that_nodes_are_lost_and_their_pids_are_others,
+    end_all_ends_all_and_the_next_engine_knows,
+    a_node_survives_a_full_or_broken_status_file,
+);
 
 fn ended(node: Uid) -> Observation {
     Observation::Placement {
@@ -20,14 +29,12 @@ fn ended(node: Uid) -> Observation {
 
 const UNTIL_GO: &str = "echo $$ > $OUT/pid; until [ -e $OUT/go ]; do sleep 0.02; done; exit 3";
 
-#[test]
-fn a_job_that_runs_meanwhile_is_found_again() {
-    let mut yard = Yard::new();
+fn a_job_that_runs_meanwhile_is_found_again(mut yard: Yard) {
     let node = yard.node(1);
     yard.launch(node, yard.plan(id(1), node, UNTIL_GO));
     let pid = yard.line(id(1), node, "pid");
     yard.close();
-    assert!(lives(&pid));
+    assert!(yard.lives(&pid));
     yard.open();
     // The node may not have said yet that the attempt has begun: it is not started again even so.
     yard.launch(node, yard.plan(id(1), node, UNTIL_GO));
@@ -46,9 +53,7 @@ fn a_job_that_runs_meanwhile_is_found_again() {
     assert_eq!(log.matches("rank 0 started").count(), 1, "{log}");
 }
 
-#[test]
-fn an_end_in_the_meantime_is_reported() {
-    let mut yard = Yard::new();
+fn an_end_in_the_meantime_is_reported(mut yard: Yard) {
     let node = yard.node(1);
     yard.launch(node, yard.plan(id(1), node, UNTIL_GO));
     yard.line(id(1), node, "pid");
@@ -66,9 +71,7 @@ fn an_end_in_the_meantime_is_reported() {
     assert!(yard.engine().observe_all().contains(&ended(node)));
 }
 
-#[test]
-fn a_node_that_died_meanwhile_is_swept_and_reported() {
-    let mut yard = Yard::new();
+fn a_node_that_died_meanwhile_is_swept_and_reported(mut yard: Yard) {
     let node = yard.node(1);
     yard.launch(node, yard.plan(id(1), node, UNTIL_GO));
     let pid = yard.line(id(1), node, "pid");
@@ -77,12 +80,10 @@ fn a_node_that_died_meanwhile_is_swept_and_reported() {
     rustix::process::kill_process(process, rustix::process::Signal::KILL).unwrap();
     yard.open();
     yard.until_node(node, &NodeSeen::Gone);
-    assert!(!lives(&pid));
+    assert!(!yard.lives(&pid));
 }
 
-#[test]
-fn another_boot_means_that_nodes_are_lost_and_their_pids_are_others() {
-    let mut yard = Yard::new();
+fn another_boot_means_that_nodes_are_lost_and_their_pids_are_others(mut yard: Yard) {
     let node = yard.node(1);
     yard.close();
     // The process of the status is one that must not be touched: this one.
@@ -106,9 +107,7 @@ fn another_boot_means_that_nodes_are_lost_and_their_pids_are_others() {
     files::write(&yard.folder(node).status(), &honest).unwrap();
 }
 
-#[test]
-fn end_all_ends_all_and_the_next_engine_knows() {
-    let mut yard = Yard::new();
+fn end_all_ends_all_and_the_next_engine_knows(mut yard: Yard) {
     let node = yard.node(1);
     let mut plan = yard.plan(
         id(1),
@@ -121,7 +120,7 @@ fn end_all_ends_all_and_the_next_engine_knows() {
     let process = yard.status(node).pid.to_string();
     yard.close();
     assert_eq!(end_all(&yard.root, Duration::from_secs(8)).unwrap(), 1);
-    assert!(!lives(&pid) && !lives(&process));
+    assert!(!yard.lives(&pid) && !runs(&process));
     yard.open();
     yard.until_node(node, &NodeSeen::Gone);
     let stays_open = yard.seen().iter().any(|seen| {
@@ -139,9 +138,7 @@ fn end_all_ends_all_and_the_next_engine_knows() {
     );
 }
 
-#[test]
-fn a_node_survives_a_full_or_broken_status_file() {
-    let yard = Yard::new();
+fn a_node_survives_a_full_or_broken_status_file(yard: Yard) {
     let node = yard.node(1);
     // A directory in the way of the temporary file makes every write fail, for root too.
     let obstacle = yard.folder(node).root().join(".status.json.new");

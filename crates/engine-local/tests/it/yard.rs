@@ -1,6 +1,6 @@
 //! A data folder of its own with an engine, and plans for jobs in bash.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use trainyard_domain::ids::{Attempt, GpuId, PlacementId, Uid};
-use trainyard_domain::launch::{LaunchPlan, NodePlan, Process, SharedDirectory};
+use trainyard_domain::launch::{Behind, LaunchPlan, Mount, NodePlan, Process, SharedDirectory};
 use trainyard_domain::state::Verdict;
 use trainyard_engine::{Engine, NodeSeen, Observation, PlacementSeen};
-use trainyard_engine_local::{GpuSource, LocalEngine, NodeProgram, Settings, end_all};
+use trainyard_engine_local::{
+    GpuSource, IsolationSettings, LocalEngine, NodeProgram, Settings, end_all, isolation_here,
+};
 use trainyard_node::container;
 use trainyard_node::files::{self, Folder, StatusFile};
 use trainyard_node::machine::since_boot;
@@ -27,12 +29,30 @@ pub struct Yard {
     bell: Bell,
     seen: Mutex<Vec<Observation>>,
     cgroups: bool,
+    /// Whether nodes are isolated, from the next opening on.
+    isolated: bool,
+    namespaces: Mutex<BTreeSet<PathBuf>>,
     /// The GPUs of the machine, from the next opening on.
     pub gpus: Vec<GpuId>,
     program: NodeProgram,
     containers: container::Settings,
     _folder: TempDir,
 }
+
+/// Makes each function, which takes a yard, a test with plain and one with isolated nodes.
+macro_rules! at_both_levels {
+    ($($name:ident),+ $(,)?) => {
+        mod plain {
+            $(#[test] fn $name() { super::$name(crate::yard::Yard::new()); })+
+        }
+        mod isolated {
+            $(#[test] fn $name() {
+                if let Some(yard) = crate::yard::Yard::isolated() { super::$name(yard); }
+            })+
+        }
+    };
+}
+pub(crate) use at_both_levels;
 
 pub fn id(job: i64) -> PlacementId {
     PlacementId {
@@ -54,6 +74,33 @@ impl Yard {
         yard
     }
 
+    /// A yard with isolated nodes; none where this machine, or who runs this, cannot have them.
+    pub fn isolated() -> Option<Yard> {
+        let mut yard = Yard::empty("");
+        if let Err(error) = isolation_here(&[]) {
+            println!("left out: isolated nodes ({error})");
+            return None;
+        }
+        yard.isolated = true;
+        yard.open();
+        Some(yard)
+    }
+
+    /// Yards of every kind that can be had here.
+    pub fn each() -> Vec<Yard> {
+        let isolated_without_cgroups = Yard::isolated().map(|mut yard| {
+            yard.close();
+            yard.cgroups = false;
+            yard.open();
+            yard
+        });
+        [Yard::new(), Yard::without_cgroups()]
+            .into_iter()
+            .chain(Yard::isolated())
+            .chain(isolated_without_cgroups)
+            .collect()
+    }
+
     /// A yard on a machine with these GPUs.
     pub fn with_gpus(gpus: &[GpuId]) -> Yard {
         let mut yard = Yard::empty("");
@@ -63,12 +110,18 @@ impl Yard {
     }
 
     /// A yard whose jobs may have containers.
-    pub fn with_containers(containers: container::Settings, cgroups: bool) -> Yard {
+    pub fn with_containers(containers: container::Settings, cgroups: bool, isolated: bool) -> Yard {
         let mut yard = Yard::empty("");
         yard.containers = containers;
         yard.cgroups = cgroups;
+        yard.isolated = isolated;
         yard.open();
         yard
+    }
+
+    /// Whether its nodes are isolated.
+    pub fn is_isolated(&self) -> bool {
+        self.isolated
     }
 
     /// A yard whose nodes are started by this line of bash.
@@ -92,7 +145,8 @@ impl Yard {
     }
 
     fn empty(path: &str) -> Yard {
-        let folder = tempfile::tempdir().unwrap();
+        // Not beneath /tmp, which isolated nodes have for themselves.
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let root = folder.path().join(path);
         let program = NodeProgram {
             program: PathBuf::from(env!("CARGO_BIN_EXE_trainyard-test-node")),
@@ -102,6 +156,8 @@ impl Yard {
         Yard {
             root,
             cgroups: true,
+            isolated: false,
+            namespaces: Mutex::default(),
             gpus: Vec::new(),
             program,
             containers: container::Settings::default(),
@@ -119,6 +175,10 @@ impl Yard {
             cgroups: self.cgroups,
             gpus: GpuSource::These(self.gpus.clone()),
             containers: self.containers.clone(),
+            isolation: self.isolated.then(|| IsolationSettings {
+                hidden: vec![self.root.clone()],
+                account: None,
+            }),
             ..Settings::default()
         };
         let engine = LocalEngine::open(&self.root, settings, self.program.clone()).unwrap();
@@ -200,6 +260,43 @@ impl Yard {
         self.seen.lock().unwrap().clear();
     }
 
+    /// Whether a process of a job runs, by the number that it has for itself.
+    pub fn lives(&self, pid: &str) -> bool {
+        if !self.isolated {
+            return runs(pid);
+        }
+        let namespaces = self.namespaces.lock().unwrap();
+        let is_it = |process: &rustix::process::Pid| {
+            let proc = PathBuf::from(format!("/proc/{}", process.as_raw_pid()));
+            let status = fs::read_to_string(proc.join("status")).unwrap_or_default();
+            let last = status
+                .lines()
+                .find_map(|line| line.strip_prefix("NSpid:")?.split_whitespace().last());
+            let namespace = fs::read_link(proc.join("ns/pid"));
+            last == Some(pid.trim())
+                && !status.contains("State:\tZ")
+                && namespace.is_ok_and(|namespace| namespaces.contains(&namespace))
+        };
+        trainyard_node::machine::processes().iter().any(is_it)
+    }
+
+    /// What runs in the namespaces of this yard's nodes, in words.
+    pub fn left(&self) -> Vec<String> {
+        let namespaces = self.namespaces.lock().unwrap();
+        let describe = |process: &rustix::process::Pid| {
+            let proc = PathBuf::from(format!("/proc/{}", process.as_raw_pid()));
+            let namespace = fs::read_link(proc.join("ns/pid")).ok()?;
+            let command = fs::read_to_string(proc.join("cmdline")).unwrap_or_default();
+            let state = fs::read_to_string(proc.join("stat")).unwrap_or_default();
+            (namespaces.contains(&namespace) && !state.contains(") Z "))
+                .then(|| format!("{command} ({state})"))
+        };
+        trainyard_node::machine::processes()
+            .iter()
+            .filter_map(describe)
+            .collect()
+    }
+
     pub fn until_node(&self, node: Uid, wanted: &NodeSeen) {
         let wanted = Observation::Node {
             node,
@@ -214,21 +311,57 @@ impl Yard {
         let plan = self.node_plan(Uid(uid), None);
         self.engine().ensure_node(plan);
         self.until_node(Uid(uid), &NodeSeen::Ready);
+        self.note_namespace(Uid(uid));
         Uid(uid)
     }
 
+    /// Remembers the namespace in which a node has its processes.
+    pub fn note_namespace(&self, node: Uid) {
+        if self.isolated {
+            let namespace = fs::read_link(format!("/proc/{}/ns/pid", self.status(node).pid)).unwrap();
+            assert_ne!(namespace, fs::read_link("/proc/self/ns/pid").unwrap());
+            self.namespaces.lock().unwrap().insert(namespace);
+        }
+    }
+
     pub fn node_plan(&self, uid: Uid, setup: Option<&str>) -> NodePlan {
-        let out = self.root.join(format!("setup-{uid}")).display().to_string();
+        let setup_out = format!("setup-{uid}");
+        let out = self.shown_out(uid, &setup_out);
+        let behind = self.root.join("out");
+        fs::create_dir_all(&behind).unwrap();
+        let mount = self.isolated.then(|| Mount {
+            path: format!("{}/out", self.engine().paths(uid).mount_root),
+            behind: Behind::Source(behind.display().to_string()),
+        });
         NodePlan {
             uid,
             name: format!("tvm-1_{uid}"),
             address: std::net::Ipv4Addr::LOCALHOST,
-            mounts: Vec::new(),
+            mounts: mount.into_iter().collect(),
             directories: vec![out.clone()],
             setup: setup.map(|script| process("setup task", script, &out, &out)),
             execution_log: Some(format!("{out}/execution.log")),
             gpus: Vec::new(),
         }
+    }
+
+    /// Where a directory of outputs is for what runs on a node.
+    fn shown_out(&self, node: Uid, directory: &str) -> String {
+        if self.isolated {
+            format!("{}/out/{directory}", self.engine().paths(node).mount_root)
+        } else {
+            self.root.join("out").join(directory).display().to_string()
+        }
+    }
+
+    /// Where the outputs of an attempt are for what runs on its node.
+    pub fn shown(&self, placement: PlacementId, node: Uid) -> String {
+        self.shown_out(node, &format!("{placement}/{node}"))
+    }
+
+    /// Where the outputs of a node's setup task go.
+    pub fn setup_out(&self, node: Uid) -> PathBuf {
+        self.root.join(format!("out/setup-{node}"))
     }
 
     /// Where the outputs of an attempt on a node go.
@@ -244,7 +377,7 @@ impl Yard {
     pub fn plans(&self, placement: PlacementId, nodes: &[Uid], script: &str) -> Vec<(Uid, LaunchPlan)> {
         let of = |(index, node): (usize, &Uid)| {
             let job = format!("{}/job-{placement}", self.engine().paths(*node).jobs_root);
-            let out = self.out(placement, *node).display().to_string();
+            let out = self.shown(placement, *node);
             let plan = LaunchPlan {
                 placement,
                 job_directory: job.clone(),
@@ -333,8 +466,8 @@ pub fn process(name: &str, script: &str, directory: &str, out: &str) -> Process 
     }
 }
 
-/// Whether a process runs.
-pub fn lives(pid: &str) -> bool {
+/// Whether a process runs, by its number on this machine.
+pub fn runs(pid: &str) -> bool {
     let pid = rustix::process::Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
     trainyard_node::machine::stat(pid).is_some_and(|stat| !stat.zombie)
 }

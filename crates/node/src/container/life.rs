@@ -19,6 +19,7 @@ use super::settings::Settings;
 use crate::cgroup::fnv;
 use crate::errand::{Errand, Failed, Running};
 use crate::fence::Fence;
+use crate::files::Folder;
 use crate::journal::Journal;
 use crate::process::NotStarted;
 use crate::remote;
@@ -43,7 +44,9 @@ pub struct Site {
     /// Volumes of its cluster.
     pub mounts: Vec<Mount>,
     /// Where mounts and job directories are.
-    pub view: PathBuf,
+    pub root: PathBuf,
+    /// Whether those are all there as they are, and not behind links.
+    pub isolated: bool,
 }
 
 /// The container of an attempt.
@@ -105,6 +108,8 @@ impl Contained {
             node: site.folder.clone(),
             mark: mark.to_owned(),
             directories: directories(plan, site),
+            shown: shown(plan, site),
+            isolated: site.isolated.then(|| site.root.display().to_string()),
             gpus: site.gpus.clone(),
             cgroup,
         };
@@ -320,17 +325,36 @@ fn name(site: &Site, plan: &LaunchPlan) -> String {
 /// Directories that appear in the container where they are on the node: those of mounts and jobs, and, where links lead
 /// out of them, what is behind those.
 fn directories(plan: &LaunchPlan, site: &Site) -> BTreeSet<String> {
-    let behind = site
-        .mounts
-        .iter()
-        .chain(&plan.mounts)
-        .filter_map(|mount| match &mount.behind {
-            Behind::Source(source) => Some(source.clone()),
-        });
-    let view = site.view.display().to_string();
+    let root = site.root.display().to_string();
+    if site.isolated {
+        return BTreeSet::from([root]);
+    }
+    let mounts = site.mounts.iter().chain(&plan.mounts);
+    let behind = mounts.filter_map(|mount| match &mount.behind {
+        Behind::Source(source) => Some(source.clone()),
+    });
     behind
-        .chain([view, plan.shared_directory.source.clone()])
+        .chain([root, plan.shared_directory.source.clone()])
         .filter(|directory| Path::new(directory).is_dir())
+        .collect()
+}
+
+/// The same for who sees only the mounts of the machine, where those of an isolated node are not.
+fn shown(plan: &LaunchPlan, site: &Site) -> Vec<(String, String)> {
+    if !site.isolated {
+        let directories = directories(plan, site).into_iter();
+        return directories.map(|path| (path.clone(), path)).collect();
+    }
+    let view = Folder::new(&site.folder).view().display().to_string();
+    let mounts = site.mounts.iter().chain(&plan.mounts);
+    let behind = mounts.filter_map(|mount| match &mount.behind {
+        Behind::Source(source) => Some((source.clone(), mount.path.clone())),
+    });
+    let shared = &plan.shared_directory;
+    [(view, site.root.display().to_string())]
+        .into_iter()
+        .chain(behind)
+        .chain([(shared.source.clone(), shared.path.clone())])
         .collect()
 }
 

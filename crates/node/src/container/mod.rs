@@ -38,4 +38,5 @@ pub use garbage::{UnusedImage, remove_unused, unused};
 pub(crate) use life::{Contained, Site};
 pub use main::main;
 pub use settings::{Choice, Pull, Settings};
+pub use sweep::end_store;
 pub(crate) use sweep::sweep;

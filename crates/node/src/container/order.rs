@@ -33,6 +33,10 @@ pub struct Order {
     pub mark: String,
     /// Directories that appear in it at the same path.
     pub directories: BTreeSet<String>,
+    /// The same where only the machine's own mounts are seen, as docker's daemon sees them: source and path.
+    pub shown: Vec<(String, String)>,
+    /// Where mounts and job directories are, if the node is isolated.
+    pub isolated: Option<String>,
     /// The node's GPUs.
     pub gpus: Vec<GpuId>,
     /// Below which directory of the cgroup trees it goes; `None` leaves that to the runtime.

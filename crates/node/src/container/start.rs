@@ -58,8 +58,8 @@ pub fn start(order: &Order, world: &World) -> Result<String, String> {
     let failed = |error: io::Error| format!("the node's folder cannot be used: {error}");
     share(order, &facts.loader).map_err(failed)?;
     let engine = Engine::open(order, world, runtime).map_err(failed)?;
-    if matches!(engine.runtime, Runtime::Docker(_))
-        && let Some(why) = docker::unseen(order, &mounted(&order.node.join("root")))
+    if let (Runtime::Docker(_), Some(root)) = (&engine.runtime, &order.isolated)
+        && let Some(why) = docker::unseen(order, root, &mounts::beneath(Path::new(root)))
     {
         return Err(why);
     }
@@ -88,13 +88,6 @@ fn share(order: &Order, loader: &Loader) -> io::Result<()> {
         "#!/bin/sh\nunset LD_PRELOAD\nexec {} contained remote \"$@\"",
         words.join(" ")
     )
-}
-
-fn mounted(root: &Path) -> Vec<String> {
-    mounts::beneath(root)
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect()
 }
 
 struct Engine<'a> {
@@ -205,8 +198,12 @@ pub fn arguments(order: &Order, facts: &Facts, runtime: &Runtime) -> Result<Vec<
     } else {
         gpus::docker(&order.gpus)
     });
-    for directory in &order.directories {
-        all.extend(bind(directory, directory, false));
+    if podman {
+        let directories = order.directories.iter();
+        all.extend(directories.flat_map(|directory| bind(directory, directory, false)));
+    } else {
+        let shown = order.shown.iter();
+        all.extend(shown.flat_map(|(source, path)| bind(source, path, false)));
     }
     let inside = order.inside();
     all.extend(bind(&inside.display().to_string(), INSIDE, false));

@@ -32,6 +32,14 @@ pub fn sweep(folder: &Path) -> bool {
     docker && mounts::beneath(&own).is_empty()
 }
 
+/// Takes away what podman keeps of the images in `store` while the machine is up. They stay.
+pub fn end_store(store: &Path) {
+    let short = order::short(store);
+    mounts::take_away(&short);
+    mounts::take_away(store);
+    let _ = fs::remove_dir_all(short);
+}
+
 /// Docker's daemon is outside of the node and goes on with what it had for it.
 fn end_docker(folder: &Path) -> bool {
     let Some(Begun {

@@ -13,7 +13,7 @@ use super::registry::{LoginFile, without_secrets};
 use super::settings::{Choice, Settings};
 use super::start::{Facts, arguments};
 
-fn order() -> Order {
+pub fn order() -> Order {
     Order {
         settings: Settings::default(),
         container: Container {
@@ -27,6 +27,8 @@ fn order() -> Order {
         node: PathBuf::from("/d/7"),
         mark: "/d/7:3-1".to_owned(),
         directories: ["/d/7/root", "/s/a,b"].map(str::to_owned).into(),
+        shown: vec![("/d/7/root".to_owned(), "/r".to_owned())],
+        isolated: None,
         gpus: Vec::new(),
         cgroup: Some("/trainyard/x/7/job/container".to_owned()),
     }
@@ -86,6 +88,7 @@ fn docker_is_asked_in_its_words_and_nobody_is_told_the_password() {
         !words.contains("--pull") && !words.contains("--systemd"),
         "{words}"
     );
+    assert!(words.contains("type=bind,source=/d/7/root,target=/r"), "{words}");
     assert!(!words.contains("pass word"), "{words}");
 }
 
@@ -93,7 +96,8 @@ fn docker_is_asked_in_its_words_and_nobody_is_told_the_password() {
 fn a_container_has_the_gpus_of_its_node_and_no_others() {
     let mut order = order();
     order.gpus = vec![GpuId("GPU-a".to_owned())];
-    let of = |order: &Order, runtime: Runtime| arguments(order, &facts(), &runtime).map(|words| words.join(" "));
+    let of =
+        |order: &Order, runtime: Runtime| arguments(order, &facts(), &runtime).map(|words| words.join(" "));
     let words = of(&order, podman()).unwrap();
     assert!(words.contains("--device nvidia.com/gpu=GPU-a --mount"), "{words}");
     order.gpus.push(GpuId("GPU-b".to_owned()));

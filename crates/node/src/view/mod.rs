@@ -5,17 +5,38 @@ use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use rustix::mount::{UnmountFlags, mount_bind, unmount};
+
+use crate::isolation::Isolation;
+
+mod hands;
+mod rights;
+mod sight;
+mod target;
+
+use hands::Hands;
+use target::Target;
+
 /// What jobs, the setup task and logins see. Everything that has to do with their files and processes is done through
 /// it; what belongs to the node alone is not.
 #[derive(Debug)]
 pub struct View {
     root: PathBuf,
+    hands: Option<Hands>,
 }
 
 impl View {
     /// The machine as it is, with mounts and job directories in `root`.
     pub fn plain(root: PathBuf) -> View {
-        View { root }
+        View { root, hands: None }
+    }
+
+    /// What an isolated node shows. Call it in the node's own namespaces; `folder` is the node's.
+    pub fn isolated(isolation: &Isolation, folder: &Path) -> io::Result<View> {
+        Ok(View {
+            root: isolation.root.clone(),
+            hands: Some(Hands::new(isolation, folder)?),
+        })
     }
 
     /// Where directories of former jobs go to be deleted. It is beneath the root, so that moving them is a rename.
@@ -25,28 +46,56 @@ impl View {
 
     /// Does something where jobs are and with their rights: whatever paths lead to there, a job may have laid.
     pub fn run<T: Send + 'static>(&self, what: impl FnOnce() -> T + Send + 'static) -> T {
-        what()
+        match &self.hands {
+            Some(hands) => hands.run(what),
+            None => what(),
+        }
     }
 
-    /// Shows a directory at another path. On the plain level that is a symbolic link.
+    /// Shows a directory at another path: by a mount, on the plain level by a symbolic link. A source is never made
+    /// here: the server has made it, and one that is missing since then must not come back empty.
     pub fn show(&self, source: &str, path: &str) -> io::Result<()> {
-        let (source, path) = (PathBuf::from(source), PathBuf::from(path));
-        link(&source, &path)
+        if !fs::metadata(source)?.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        if self.hands.is_none() {
+            return link(Path::new(source), Path::new(path));
+        }
+        let target = self.target(path)?;
+        if target.is_mounted()? {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        Ok(mount_bind(source, target.path())?)
     }
 
     /// Takes away what [`View::show`] did; only what still is ours.
     pub fn hide(&self, source: &str, path: &str) {
-        if is_link(Path::new(source), Path::new(path)) {
+        if self.hands.is_some() {
+            if let Err(error) = self.unmount(path) {
+                crate::say(format_args!("{path} cannot be unmounted: {error}"));
+            }
+        } else if is_link(Path::new(source), Path::new(path)) {
             let _ = fs::remove_file(path);
         }
+    }
+
+    /// The directory at a path beneath the root, made if missing, with no link on the way that a job may have laid.
+    fn target(&self, path: &str) -> io::Result<Target> {
+        let beneath = Path::new(path).strip_prefix(&self.root);
+        let beneath = beneath.map_err(|_| io::Error::other("it is not beneath the node's root"))?;
+        Target::make(&self.root, beneath)
+    }
+
+    fn unmount(&self, path: &str) -> io::Result<()> {
+        let target = self.target(path)?;
+        if target.is_mounted()? {
+            unmount(target.path(), UnmountFlags::DETACH)?;
+        }
+        Ok(())
     }
 }
 
 fn link(source: &Path, path: &Path) -> io::Result<()> {
-    // A source is never made here: the server has made it, and one that is missing since then must not come back empty.
-    if !fs::metadata(source)?.is_dir() {
-        return Err(io::ErrorKind::NotADirectory.into());
-    }
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
     }

@@ -1,0 +1,69 @@
+//! A directory to mount on, reached without following links.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{
+    AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxAttributes, StatxFlags, mkdirat, openat2, statx,
+};
+use rustix::io::Errno;
+
+/// A directory beneath a root.
+#[derive(Debug)]
+pub struct Target(OwnedFd);
+
+impl Target {
+    /// Opens the directory, and makes it with those above it where they are missing.
+    pub fn make(root: &Path, beneath: &Path) -> io::Result<Target> {
+        let mut at = openat2(CWD, root, FLAGS, Mode::empty(), ResolveFlags::empty())?;
+        for component in beneath.components() {
+            let Component::Normal(name) = component else {
+                return Err(io::ErrorKind::InvalidInput.into());
+            };
+            match mkdirat(&at, name, Mode::from_raw_mode(0o755)) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let follow = ResolveFlags::NO_SYMLINKS | ResolveFlags::BENEATH;
+            at = openat2(&at, name, FLAGS, Mode::empty(), follow)?;
+        }
+        Ok(Target(at))
+    }
+
+    /// A path to it that holds as long as this is open.
+    pub fn path(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}", self.0.as_raw_fd()))
+    }
+
+    /// Whether something is mounted on it.
+    pub fn is_mounted(&self) -> io::Result<bool> {
+        let found = statx(self.0.as_fd(), c"", AtFlags::EMPTY_PATH, StatxFlags::empty())?;
+        Ok(found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+    }
+}
+
+const FLAGS: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn directories_are_made_and_links_are_not_followed() {
+        let base = tempfile::tempdir().unwrap();
+        let root = base.path().join("root");
+        fs::create_dir_all(root.join("a")).unwrap();
+        symlink(base.path(), root.join("out")).unwrap();
+        let target = Target::make(&root, Path::new("a/b")).unwrap();
+        assert!(root.join("a/b").is_dir());
+        assert!(!target.is_mounted().unwrap());
+        for bad in ["out", "out/x", "../x"] {
+            assert!(Target::make(&root, Path::new(bad)).is_err(), "{bad}");
+        }
+        assert!(!base.path().join("x").exists());
+    }
+}
