@@ -30,7 +30,7 @@ use trainyard_engine::{Capacity, Engine, Observation};
 pub use end::{EndError, end_all};
 pub use level::{NotIsolated, isolation_here};
 pub use settings::{GpuSource, IsolationSettings, NodeProgram, OpenError, Settings};
-pub use trainyard_node::isolation::Account;
+pub use trainyard_node::isolation::{Account, NoAccount};
 
 use crate::state::Shared;
 

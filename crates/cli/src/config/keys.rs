@@ -144,6 +144,18 @@ pub const KEYS: &[Key] = &[
         "Seconds between SIGTERM and SIGKILL when a job is stopped.",
     ),
     key(
+        "local.level",
+        Kind::Text,
+        "auto",
+        "How nodes are kept apart: `isolated` (it takes root), `plain`, or `auto` for the first that this machine allows. See [nodes](nodes.md).",
+    ),
+    key(
+        "local.run_as",
+        Kind::Text,
+        "root",
+        "Account of this machine as which jobs and setup tasks of isolated nodes run.",
+    ),
+    key(
         "containers.runtime",
         Kind::Text,
         "auto",

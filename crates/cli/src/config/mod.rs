@@ -89,6 +89,21 @@ pub struct Local {
     pub missing_gpus: MissingGpus,
     pub pass_environment: Vec<String>,
     pub grace_seconds: u32,
+    pub level: LevelWish,
+    /// Account of the machine as which jobs of isolated nodes run.
+    pub run_as: Option<String>,
+}
+
+/// How nodes are to be kept apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LevelWish {
+    /// Isolated where that can be had.
+    Auto,
+    /// Isolated, or the server does not start.
+    Isolated,
+    /// Not at all.
+    Plain,
 }
 
 /// `[containers]`: what runs the containers of jobs.
@@ -236,6 +251,8 @@ impl Default for Local {
             missing_gpus: MissingGpus::Wait,
             pass_environment: Vec::new(),
             grace_seconds: 30,
+            level: LevelWish::Auto,
+            run_as: None,
         }
     }
 }

@@ -320,6 +320,8 @@ fn full() -> Config {
             missing_gpus: MissingGpus::Ignore,
             pass_environment: vec!["x".into()],
             grace_seconds: 1,
+            level: LevelWish::Plain,
+            run_as: Some("x".into()),
         },
         limits: Limits {
             body_bytes: ByteSize(1),

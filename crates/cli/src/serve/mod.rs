@@ -85,7 +85,7 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
     let facts = first_facts(&store, &random)?;
     let engine = Arc::new(LocalEngine::open(
         &settings::engine_root(&data),
-        settings::local_engine(config, surroundings),
+        settings::local_engine(config, surroundings)?,
         NodeProgram {
             program: std::env::current_exe()?,
             arguments: vec!["node".to_owned()],

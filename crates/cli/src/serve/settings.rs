@@ -2,18 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
 use trainyard_domain::name::SubscriptionId;
+use trainyard_engine_local::{Account, IsolationSettings, isolation_here};
 use trainyard_node::container;
 use trainyard_server::{Quotas, Settings, VmSize};
 use trainyard_storage::{AccountName, Accounts, FileServers};
 
 use crate::config::catalogue::{FAMILIES, has_premium_storage};
 use crate::config::layers::Surroundings;
-use crate::config::{Config, MissingGpus};
+use crate::config::{Config, LevelWish, MissingGpus};
 
 /// Settings of the service. `subscription` and `tenant` were made at the first start; the former is used where the
 /// configuration names none.
@@ -111,7 +112,10 @@ pub fn file_servers(config: &Config) -> FileServers {
 }
 
 /// Settings of the local engine; jobs get a little of this process's environment.
-pub fn local_engine(config: &Config, surroundings: &Surroundings) -> trainyard_engine_local::Settings {
+pub fn local_engine(
+    config: &Config,
+    surroundings: &Surroundings,
+) -> anyhow::Result<trainyard_engine_local::Settings> {
     /// What every process of a job gets from the server's environment, see the design of nodes.
     const ALWAYS: [&str; 5] = ["PATH", "HOME", "USER", "LANG", "TZ"];
     let asked = config.local.pass_environment.iter().map(String::as_str);
@@ -119,14 +123,58 @@ pub fn local_engine(config: &Config, surroundings: &Surroundings) -> trainyard_e
         let value = surroundings.variables.get(OsStr::new(name))?;
         Some((name.to_owned(), value.to_str()?.to_owned()))
     });
-    trainyard_engine_local::Settings {
+    Ok(trainyard_engine_local::Settings {
+        isolation: isolation(config)?,
         max_nodes: config.local.max_nodes,
         gpus: trainyard_engine_local::GpuSource::Machine,
         environment: passed.collect(),
         containers: containers(config),
         leave_within: Duration::from_secs(u64::from(config.local.grace_seconds) + 5),
         ..trainyard_engine_local::Settings::default()
+    })
+}
+
+/// How nodes are kept apart, as wished and as this machine allows.
+fn isolation(config: &Config) -> anyhow::Result<Option<IsolationSettings>> {
+    let run_as = config.local.run_as.as_deref();
+    let account = run_as.map(Account::named).transpose().context("local.run_as")?;
+    if config.local.level == LevelWish::Plain {
+        anyhow::ensure!(
+            account.is_none(),
+            "local.run_as needs isolated nodes; leave one of local.run_as and local.level = \"plain\" out"
+        );
+        return Ok(None);
     }
+    let hidden = hidden(config)?;
+    match isolation_here(&hidden) {
+        Ok(()) => Ok(Some(IsolationSettings { hidden, account })),
+        Err(error) if config.local.level == LevelWish::Isolated || account.is_some() => {
+            let asked = "local.level and local.run_as ask for isolated nodes, and they cannot be had";
+            Err(error).context(asked)
+        }
+        Err(error) => {
+            tracing::info!(why = %error, "nodes are not kept apart (plain level)");
+            Ok(None)
+        }
+    }
+}
+
+/// What jobs of isolated nodes must not see: the data folder, and what else the configuration keeps data or keys in.
+/// Folders are made if missing: one that comes later would not be hidden.
+fn hidden(config: &Config) -> anyhow::Result<Vec<PathBuf>> {
+    let accounts = config
+        .storage_accounts
+        .values()
+        .map(|account| account.directory.as_path());
+    let folders = [Some(config.data()), config.file_servers.directory.as_deref()];
+    let mut hidden = Vec::new();
+    for folder in folders.into_iter().flatten().chain(accounts) {
+        std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+        hidden.push(folder.canonicalize()?);
+    }
+    let key = config.tls.key.as_deref();
+    hidden.extend(key.and_then(|key| key.canonicalize().ok()));
+    Ok(hidden)
 }
 
 /// How containers are run; the engine says where their images are kept.

@@ -1,6 +1,7 @@
 //! Jobs in containers, by real podman with an image made on the spot.
 
 use std::fs;
+use std::time::Duration;
 
 use trainyard_domain::ids::Uid;
 use trainyard_domain::launch::{Behind, Container, LaunchPlan, Mount};
@@ -8,6 +9,7 @@ use trainyard_domain::state::Verdict;
 use trainyard_engine::{Engine, NodeSeen};
 use trainyard_engine_local::isolation_here;
 use trainyard_node::container::{Choice, Settings};
+use trainyard_node::machine::since_boot;
 
 use crate::images::{self, EMPTY, IMAGE, WITHOUT_BASH};
 use crate::yard::{Yard, id, process, runs};
@@ -277,6 +279,21 @@ fn a_killed_node_leaves_nothing_of_its_container() {
 }
 
 #[test]
+fn a_node_that_leaves_takes_its_container_along() {
+    let Some(yards) = Yards::new() else { return };
+    for yard in yards.each() {
+        let node = yard.node(1);
+        let script = "trap '' TERM; echo on; sleep 1000";
+        yard.launch(node, contained(&yard, node, script, IMAGE));
+        yard.line(id(1), node, "stdout.txt");
+        let folder = yard.folder(node);
+        yard.engine().release_node(node);
+        until_nothing_is_left(&yard, node);
+        yard.until("its folder is gone", || (!folder.root().exists()).then_some(()));
+    }
+}
+
+#[test]
 fn a_container_outlives_the_engine() {
     let Some(yards) = Yards::new() else { return };
     let mut yard = yards.one();
@@ -352,7 +369,7 @@ fn two_nodes_start_commands_in_the_containers_of_one_another() {
         plan.container = container.container;
         let shared = plan.shared_directory.source.clone();
         let variables = [
-            ("AZ_BATCHAI_SHARED_JOB_TEMP", shared.clone()),
+            ("AZ_BATCHAI_SHARED_JOB_TEMP", plan.shared_directory.path.clone()),
             ("OUT", yard.shown(id(1), *node)),
             ("SHELL_OF_NODES", yard.engine().paths(*node).remote_shell),
         ]
@@ -399,4 +416,35 @@ fn an_image_is_read_once_and_again_when_its_file_changes() {
     yard.launch(nodes[0], plan);
     assert_eq!(yard.verdict(id(3), nodes[0]), Verdict::Exited(0));
     assert_eq!(images(), 2);
+}
+
+/// Prints what a job in a container costs beside bare podman on the same image in the same run; fails only when it is
+/// absurd.
+#[test]
+fn a_job_in_a_container_costs_not_much_more_than_bare_podman() {
+    const ROUNDS: u32 = 8;
+    let Some(yards) = Yards::new() else { return };
+    let yard = yards.one();
+    let node = yard.node(1);
+    let job = |number: i64| {
+        let mut plan = contained(&yard, node, "true", IMAGE);
+        plan.placement = id(number);
+        yard.launch(node, plan);
+        assert_eq!(yard.verdict(id(number), node), Verdict::Exited(0));
+    };
+    job(1);
+    let bare = images::Bare::new(yards.images.path());
+    let (mut jobs, mut runs) = (Duration::ZERO, Duration::ZERO);
+    for round in 0..i64::from(ROUNDS) {
+        let begin = since_boot();
+        job(2 + round);
+        let between = since_boot();
+        bare.run();
+        jobs += between - begin;
+        runs += since_boot() - between;
+    }
+    let (jobs, runs) = (jobs / ROUNDS, runs / ROUNDS);
+    let ratio = jobs.as_secs_f64() / runs.as_secs_f64();
+    println!("a job in a container: {jobs:?}; bare podman run --rm: {runs:?}; ratio {ratio:.2}");
+    assert!(ratio < 10.0, "{ratio}");
 }

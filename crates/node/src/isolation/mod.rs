@@ -6,12 +6,14 @@
 //! In the node's own mount namespace all of the machine is there, as the node needs it. What it runs for others is in a
 //! second one (see [`crate::view`]).
 
+mod account;
 mod threshold;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use account::NoAccount;
 pub use threshold::{Entered, enter, in_words, probe};
 
 /// Name of the node's own /etc/hosts in its folder.

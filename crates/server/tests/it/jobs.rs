@@ -208,14 +208,6 @@ fn what_is_not_built_yet_fails_by_name() {
     let vault = json!({"sourceVault": {"id": "/a/b"}, "secretUrl": "https://v/s"});
     for (name, wish, member) in [
         (
-            "container",
-            with(
-                "containerSettings",
-                json!({"imageSourceRegistry": {"image": "ubuntu"}}),
-            ),
-            "properties.containerSettings",
-        ),
-        (
             "nfs",
             with(
                 "mountVolumes",
