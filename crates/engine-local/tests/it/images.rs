@@ -58,24 +58,45 @@ impl Bare {
         let conf = "[engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"none\"\nlock_type = \"file\"\n\
                     [network]\nnetwork_backend = \"netavark\"\n";
         fs::write(bare.folder.path().join("conf"), conf).unwrap();
-        bare.podman(&["import", &images.join("stand_in_1.tar").display().to_string(), "bare:1"]);
+        bare.podman(&[
+            "import",
+            &images.join("stand_in_1.tar").display().to_string(),
+            "bare:1",
+        ]);
         bare
     }
 
     /// One container that does nothing.
     pub fn run(&self) {
         let limits = ["--ulimit=nofile=1000:1000", "--ulimit=nproc=1000:1000"];
-        self.podman(&["run", "--rm", "--network=host", limits[0], limits[1], "bare:1", "bash", "-c", "true"]);
+        self.podman(&[
+            "run",
+            "--rm",
+            "--network=host",
+            limits[0],
+            limits[1],
+            "bare:1",
+            "bash",
+            "-c",
+            "true",
+        ]);
     }
 
     #[expect(clippy::disallowed_methods, reason = "the bare loop to compare with; awaited")]
     fn podman(&self, arguments: &[&str]) {
         let path = |name: &str| self.folder.path().join(name);
-        let runtime = ["/usr/bin/runc", "/usr/sbin/runc"].into_iter().find(|runc| Path::new(runc).exists());
+        let runtime = ["/usr/bin/runc", "/usr/sbin/runc"]
+            .into_iter()
+            .find(|runc| Path::new(runc).exists());
         let runtime = runtime.map(|runc| ["--runtime", runc]);
         let status = Command::new("/usr/bin/podman")
             .args(runtime.iter().flatten())
-            .args(["--root".as_ref(), path("s").as_os_str(), "--runroot".as_ref(), path("r").as_os_str()])
+            .args([
+                "--root".as_ref(),
+                path("s").as_os_str(),
+                "--runroot".as_ref(),
+                path("r").as_os_str(),
+            ])
             .arg("--tmpdir")
             .arg(path("t"))
             .args(arguments)

@@ -84,7 +84,7 @@ impl<'a> Images<'a> {
             (Some(id), _) if !ask_again => Ok((id, "here already".to_owned())),
             (_, Pull::Never) => Err(self.not_here()),
             (Some(_) | None, Pull::Missing | Pull::Always) => {
-                let id = self.from_registry()?;
+                let id = self.ask_registry()?;
                 let server = container.reference.split('/').next().unwrap_or_default();
                 Ok((id, format!("from {server}")))
             }
@@ -105,7 +105,7 @@ impl<'a> Images<'a> {
         self.order.settings.store.join("private").join(name)
     }
 
-    fn from_registry(&self) -> Result<String, String> {
+    fn ask_registry(&self) -> Result<String, String> {
         let login = self.order.container.login.as_ref();
         let folder = self.order.folder().join("login");
         let file = login.map(|login| LoginFile::write(folder, login)).transpose();
