@@ -85,6 +85,14 @@ def node_modules():
     return node, installed("node", sources, lambda folder: do(folder, npm, "ci", *quiet))
 
 
+def store(name):
+    """The program of a storage service of Node's, such as Azurite: `node` and its main file go before its arguments."""
+    node, npm = tools(f"the store {name}", "node", "npm")
+    sources = [f"{name}/package.json", f"{name}/package-lock.json"]
+    quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    return node, installed(name, sources, lambda folder: do(folder, npm, "ci", *quiet)) / "node_modules" / name
+
+
 def go_program():
     """The Go program, built."""
     (go,) = tools("the Go SDK", "go")

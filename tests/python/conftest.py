@@ -2,11 +2,16 @@
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import harness
 import pytest
 import yards
+
+# Not in /tmp: isolated nodes have one of their own, and what a test lays there for its jobs would not be seen.
+tempfile.tempdir = str(Path(harness.binary()).parent.parent / "tmp")
+Path(tempfile.tempdir).mkdir(exist_ok=True)
 
 FACTS = []
 

@@ -99,7 +99,14 @@ def told_of(pid):
 
 
 def node_processes(server):
-    return {pid for pid, command in server.left().items() if " node --folder " in command}
+    """One a node: of the two processes of an isolated one, that within."""
+    found = {pid for pid, command in server.left().items() if " node --folder " in command}
+    return found - {parent_of(pid) for pid in found}
+
+
+def parent_of(pid):
+    with open(f"/proc/{pid}/stat") as stat:
+        return int(stat.read().rsplit(")", 1)[1].split()[1])
 
 
 def node_process_of(server, job):
@@ -109,8 +116,7 @@ def node_process_of(server, job):
         while pid > 1:
             if pid in nodes:
                 return pid
-            with open(f"/proc/{pid}/stat") as stat:
-                pid = int(stat.read().rsplit(")", 1)[1].split()[1])
+            pid = parent_of(pid)
     raise AssertionError(f"no node above the processes of {job} among {nodes}")
 
 

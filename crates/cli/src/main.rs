@@ -37,8 +37,8 @@ fn main() -> ExitCode {
 
 #[expect(clippy::disallowed_methods, reason = "the environment is read here, once")]
 fn surroundings() -> Surroundings {
-    Surroundings {
-        variables: std::env::vars_os().collect(),
-        folder: std::env::current_dir().unwrap_or_default(),
-    }
+    Surroundings::new(
+        std::env::vars_os().collect(),
+        std::env::current_dir().unwrap_or_default(),
+    )
 }

@@ -21,6 +21,8 @@ pub struct Settings {
     /// Whether nodes may use the cgroup v2 tree, where there is one. Without it processes are kept together
     /// by descent and a mark in their environment.
     pub cgroups: bool,
+    /// Programs that the mount commands of users may run beside `mount`; `*` is any.
+    pub mount_commands: Vec<String>,
     /// Ports to choose from for jobs.
     pub ports: RangeInclusive<u16>,
     /// Where GPUs come from.
@@ -39,6 +41,7 @@ impl Default for Settings {
             max_nodes: 64,
             environment: BTreeMap::new(),
             cgroups: true,
+            mount_commands: Vec::new(),
             ports: 20_000..=29_999,
             gpus: GpuSource::These(Vec::new()),
             containers: container::Settings::default(),

@@ -43,6 +43,7 @@ pub fn start(folder: &Folder, plan: &NodePlan, shared: &Shared) -> io::Result<Pr
             store: container_store(shared.root()),
             ..settings.containers.clone()
         },
+        mount_commands: settings.mount_commands.clone(),
         isolation: settings.isolation.as_ref().map(|wanted| Isolation {
             root: ROOT.into(),
             hidden: wanted.hidden.clone(),
@@ -90,7 +91,11 @@ pub fn find(nodes: &Path) -> io::Result<BTreeMap<Uid, Entry>> {
             remove_later(&entry.path());
         } else if let Ok(uid) = name.parse() {
             let node = Uid(uid);
-            found.insert(node, look(node, Folder::new(entry.path())));
+            let folder = Folder::new(entry.path());
+            if let Err(error) = files::remove_drafts(&folder) {
+                tracing::warn!(%node, %error, "what is left of a file that was being written cannot be removed");
+            }
+            found.insert(node, look(node, folder));
         }
     }
     Ok(found)

@@ -1,5 +1,6 @@
 //! One attempt of a job on this node, from its directories to the moment when nothing of it is left.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::fd::BorrowedFd;
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 use trainyard_domain::ids::PlacementId;
-use trainyard_domain::launch::{LaunchPlan, Process, Remote};
+use trainyard_domain::launch::{Asked, LaunchPlan, Process, Remote, exit_code_of};
 use trainyard_domain::state::{BatchAiError, Verdict};
 
 use crate::container::{Contained, Site};
@@ -21,6 +22,8 @@ use crate::place;
 use crate::process::{self, NotStarted};
 use crate::remote::{Command, Listener};
 use crate::view::View;
+use crate::volume::flush::Flush;
+use crate::volume::keep::Keep;
 use crate::volumes::{Tools, Volumes};
 
 /// Hidden folder in the shared directory in which nodes say that they are prepared.
@@ -42,6 +45,8 @@ pub struct Surroundings<'a> {
     pub view: &'a Arc<View>,
     /// Where its container is.
     pub site: &'a Site,
+    /// What is mounted on the node by programs.
+    pub keep: &'a RefCell<Keep>,
 }
 
 impl Surroundings<'_> {
@@ -49,6 +54,7 @@ impl Surroundings<'_> {
         Tools {
             view: self.view,
             fence: self.fence,
+            keep: self.keep,
         }
     }
 
@@ -98,6 +104,8 @@ enum Stage {
     Ending(Ending),
     /// Nothing of it runs any more; its container is removed.
     Removing(Verdict),
+    /// Nothing of it runs any more; what it wrote to volumes, the cluster's too, goes to their stores.
+    Flushing(Verdict, Flush),
     /// Its volumes are taken away.
     Unmounting(Verdict),
 }
@@ -196,6 +204,7 @@ impl Attempt {
                 let step = self.container.as_ref().and_then(Contained::wake_at);
                 step.unwrap_or(self.deadline)
             }
+            Stage::Flushing(_, flush) => flush.wake_at().unwrap_or(self.deadline),
             Stage::Unmounting(_) => self.volumes.wake_at().unwrap_or(self.deadline),
             Stage::Preparing(_) | Stage::Running(_) | Stage::Decided => self.deadline,
             Stage::Waiting { look_at, .. } => self.deadline.min(*look_at),
@@ -216,16 +225,19 @@ impl Attempt {
         if let Some(container) = &mut self.container {
             container.hear(ended);
         }
+        if let Stage::Flushing(_, flush) = &mut self.stage {
+            flush.hear(ended);
+        }
+        for error in around.keep.borrow_mut().newly_dead() {
+            self.journal.say(describe(&error));
+        }
         for &(pid, code) in ended {
             self.note(pid, code, now, around);
             if let Some(remote) = &mut self.remote {
                 remote.ended(pid, code);
             }
         }
-        if !matches!(
-            self.stage,
-            Stage::Ending(_) | Stage::Removing(_) | Stage::Unmounting(_)
-        ) {
+        if !self.stage.is_over() {
             // What has decided stays so, whatever ends the rest.
             let decided = self.is_decided().then_some(Verdict::Exited(0));
             if stop {
@@ -284,6 +296,9 @@ impl Attempt {
             Poll::Pending => return,
             Poll::Ready(mounted) => mounted,
         };
+        for note in self.volumes.notes() {
+            self.journal.say(note);
+        }
         match mounted.and_then(|()| self.make_room(around)) {
             Ok(()) => self.contain(now, around),
             Err(error) => self.refuse(error, now, around),
@@ -325,7 +340,7 @@ impl Attempt {
         let shared = &self.plan.shared_directory;
         place::make_all(std::slice::from_ref(&shared.source))?;
         let shown = around.view.show(&shared.source, &shared.path);
-        shown.map_err(|error| place::mount_failure(&shared.path, &error.to_string()))?;
+        shown.map_err(|error| Asked::Unsaid.failure(&shared.path, error))?;
         let plan = Arc::clone(&self.plan);
         around.view.run(move || {
             place::make_all(&plan.directories)?;
@@ -420,6 +435,7 @@ impl Attempt {
             | Stage::Decided
             | Stage::Ending(_)
             | Stage::Removing(_)
+            | Stage::Flushing(..)
             | Stage::Unmounting(_) => {}
         }
     }
@@ -467,9 +483,9 @@ impl Attempt {
 
     /// It cannot run here.
     fn refuse(&mut self, error: BatchAiError, now: Duration, around: &Surroundings) {
-        self.journal
-            .say(format_args!("{}: {}", error.code, error.message));
-        self.end(Verdict::NotStarted(error, Some(-1)), now, around);
+        self.journal.say(describe(&error));
+        let exit_code = exit_code_of(&error);
+        self.end(Verdict::NotStarted(error, Some(exit_code)), now, around);
     }
 
     fn end_not_started(&mut self, why: NotStarted, now: Duration, around: &Surroundings) {
@@ -480,7 +496,7 @@ impl Attempt {
     /// The verdict is known; what still runs is asked to end.
     fn end(&mut self, verdict: Verdict, now: Duration, around: &Surroundings) {
         self.remote = None;
-        self.volumes.give_up(now);
+        self.volumes.give_up();
         match &mut self.container {
             // What waits for its processes ends with them.
             Some(container) => {
@@ -516,7 +532,18 @@ impl Attempt {
                 return None;
             }
             self.container = None;
-            self.stage = Stage::Unmounting(verdict);
+            self.stage = Stage::Flushing(verdict, Flush::new(around.keep.borrow().ids()));
+        }
+        if let Stage::Flushing(verdict, flush) = &mut self.stage {
+            let Poll::Ready(unstored) = flush.step(now, &around.keep.borrow(), around.fence) else {
+                return None;
+            };
+            let verdict = verdict.clone();
+            for error in &unstored {
+                self.journal.say(describe(error));
+            }
+            let dead = around.keep.borrow().dead();
+            self.stage = Stage::Unmounting(judge(verdict, unstored, dead));
         }
         // A later job on this node no longer sees this one's volumes (behaviour.md section 5).
         let Stage::Unmounting(verdict) = &self.stage else {
@@ -535,6 +562,37 @@ impl Attempt {
         self.journal
             .say(format_args!("{name} started, process {}", pid.as_raw_pid()));
     }
+}
+
+impl Stage {
+    /// Whether its verdict is known.
+    fn is_over(&self) -> bool {
+        matches!(
+            self,
+            Stage::Ending(_) | Stage::Removing(_) | Stage::Flushing(..) | Stage::Unmounting(_)
+        )
+    }
+}
+
+/// A success is none when its outputs did not reach their stores; a failure may have come from a volume that died.
+fn judge(verdict: Verdict, unstored: Vec<BatchAiError>, dead: Option<BatchAiError>) -> Verdict {
+    let lost = unstored.into_iter().next();
+    match (verdict, lost, dead) {
+        (Verdict::Exited(0), Some(error), _) => Verdict::VolumeFailed(error, 0),
+        (Verdict::Exited(code), Some(error), None) | (Verdict::Exited(code), _, Some(error)) if code != 0 => {
+            Verdict::VolumeFailed(error, code)
+        }
+        (verdict, _, _) => verdict,
+    }
+}
+
+/// An error with what goes with it, for the execution log.
+pub fn describe(error: &BatchAiError) -> String {
+    let mut text = format!("{}: {}", error.code, error.message);
+    for (_, value) in error.details.iter().filter(|(name, _)| name == "Info") {
+        text = format!("{text} ({value})");
+    }
+    text
 }
 
 fn barrier_file(barrier: &Path, index: u32) -> PathBuf {
@@ -590,5 +648,6 @@ fn in_words(verdict: &Verdict) -> String {
         Verdict::TimedOut => "stopped after the longest time allowed".to_owned(),
         Verdict::Stopped => "stopped as wanted".to_owned(),
         Verdict::NotStarted(error, _) => format!("not started, {}", error.code),
+        Verdict::VolumeFailed(error, code) => format!("exit code {code}, {}", error.code),
     }
 }

@@ -47,6 +47,9 @@ pub struct NodeFile {
     /// How containers are run.
     #[serde(default)]
     pub containers: container::Settings,
+    /// Programs that mount commands of users may run beside `mount`.
+    #[serde(default)]
+    pub mount_commands: Vec<String>,
     /// How it is kept apart; not at all on the plain level.
     #[serde(default)]
     pub isolation: Option<Isolation>,
@@ -188,6 +191,28 @@ pub fn write<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
     written
 }
 
+/// Removes what an engine that died while it wrote has left in the node's folder: it may hold secrets. No engine may be
+/// writing there.
+pub fn remove_drafts(folder: &Folder) -> io::Result<()> {
+    let entries = match fs::read_dir(folder.wanted()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with('.') && name.ends_with(".new") {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    match fs::remove_file(folder.root().join(".node.json.new")) {
+        // The node itself may be writing it, and has put it in place by now.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = fs::OpenOptions::new()
         .write(true)
@@ -255,6 +280,11 @@ impl Folder {
         self.root.join("root")
     }
 
+    /// Directory in which programs mount volumes; jobs see them where they are shown.
+    pub fn volumes(&self) -> PathBuf {
+        self.root.join("volumes")
+    }
+
     /// Directory in which mounts of the cluster appear.
     pub fn mounts(&self) -> PathBuf {
         self.view().join("mounts")
@@ -310,6 +340,28 @@ mod tests {
             "placements":[{"placement":{"job":3,"attempt":1},"ended":{"exited":2}}]}"#;
         fs::write(&path, text).unwrap();
         assert_eq!(read::<StatusFile>(&path).unwrap(), status());
+    }
+
+    #[test]
+    fn drafts_of_an_engine_that_died_are_removed_and_nothing_else() {
+        let base = tempfile::tempdir().unwrap();
+        let folder = Folder::new(base.path());
+        remove_drafts(&folder).unwrap();
+        fs::create_dir(folder.wanted()).unwrap();
+        let kept = [
+            folder.node(),
+            folder.wanted().join("1-1.json"),
+            folder.wanted().join("1-1.stop"),
+        ];
+        let drafts = [
+            base.path().join(".node.json.new"),
+            folder.wanted().join(".1-2.json.new"),
+        ];
+        for file in kept.iter().chain(&drafts) {
+            fs::write(file, "").unwrap();
+        }
+        remove_drafts(&folder).unwrap();
+        assert!(kept.iter().all(|file| file.exists()) && !drafts.iter().any(|file| file.exists()));
     }
 
     #[test]

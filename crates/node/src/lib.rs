@@ -25,6 +25,7 @@ pub mod remote;
 mod signals;
 mod sweep;
 mod view;
+mod volume;
 mod volumes;
 mod wanted;
 

@@ -1,5 +1,6 @@
 //! The node process: it looks at its folder, does what is wanted, writes down what became of it.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::io::{self, Read};
@@ -13,9 +14,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::Mode;
 use rustix::process::{Pid, getpid, set_child_subreaper, setsid, umask};
 use trainyard_domain::ids::PlacementId;
+use trainyard_domain::launch::Process;
 use trainyard_domain::state::{BatchAiError, Verdict};
 
-use crate::attempt::{Attempt, Surroundings};
+use crate::attempt::{Attempt, Surroundings, describe};
 use crate::cgroup::{self, Cgroup};
 use crate::container::Site;
 use crate::fence::{Fence, mark};
@@ -27,6 +29,7 @@ use crate::machine::{Identity, boot_id, own_stat, since_boot};
 use crate::signals::Signals;
 use crate::sweep::sweep;
 use crate::view::View;
+use crate::volume::keep::Keep;
 use crate::volumes::{Tools, Volumes};
 use crate::wanted::{Wish, scan};
 use crate::{descriptors, environment, place, process};
@@ -157,6 +160,7 @@ struct Node {
     environment: Arc<BTreeMap<String, String>>,
     view: Arc<View>,
     site: Site,
+    keep: RefCell<Keep>,
     signals: Signals,
     socket: UnixDatagram,
     engine: Option<OpenFolder>,
@@ -192,6 +196,13 @@ impl Node {
         environment.extend(account.map(environment::of).into_iter().flatten());
         let cgroup = file.cgroups.then(|| Cgroup::enter(folder.root())).flatten();
         let view = Arc::new(view);
+        let owner = account.map(|account| (account.uid, account.gid));
+        let keep = Keep::new(
+            folder.volumes(),
+            environment.clone(),
+            file.mount_commands.clone(),
+            owner,
+        );
         let journal = Journal::new(file.plan.execution_log.as_deref(), &view);
         let setup = Setup::Mounting(Volumes::new(file.plan.mounts.clone()), journal);
         let status = StatusFile {
@@ -223,6 +234,7 @@ impl Node {
             file,
             environment: Arc::new(environment),
             view,
+            keep: RefCell::new(keep),
             signals,
             socket,
             engine,
@@ -245,6 +257,7 @@ impl Node {
         while !self.must_leave() {
             let now = since_boot();
             let ended = process::reap();
+            self.keep.get_mut().hear(&ended);
             self.wishes = scan(&self.folder);
             self.step_setup(&ended, now);
             self.step_attempt(&ended, now);
@@ -267,6 +280,7 @@ impl Node {
         let tools = Tools {
             view: &self.view,
             fence: &self.fence,
+            keep: &self.keep,
         };
         match &mut self.setup {
             Setup::Mounting(volumes, _) => {
@@ -293,20 +307,35 @@ impl Node {
         }
     }
 
+    /// The setup task, taken out of `node.json` too: its secrets need not lie in a file as long as the node lives. Nobody
+    /// starts a node again by that file.
+    fn take_setup_task(&mut self) -> Option<Process> {
+        let setup = self.file.plan.setup.take()?;
+        if let Err(error) = files::write(&self.folder.node(), &self.file) {
+            crate::say(format_args!(
+                "the secrets of the setup task stay in node.json: {error}"
+            ));
+        }
+        Some(setup)
+    }
+
     fn begin_setup_task(&mut self, mounted: Result<(), BatchAiError>) {
-        let Setup::Mounting(volumes, journal) = std::mem::take(&mut self.setup) else {
+        let setup = self.take_setup_task();
+        let Setup::Mounting(mut volumes, journal) = std::mem::take(&mut self.setup) else {
             return;
         };
-        let plan = &self.file.plan;
-        let directories = plan.directories.clone();
+        for note in volumes.notes() {
+            journal.say(note);
+        }
+        let directories = self.file.plan.directories.clone();
         let made = mounted.and_then(|()| self.view.run(move || place::make_all(&directories)));
         if let Err(error) = made {
-            journal.say(&error.message);
+            journal.say(describe(&error));
             self.setup = Setup::Over(volumes);
             return self.set_phase(Phase::SetupFailed(vec![error]));
         }
         journal.say(format_args!("{} volumes mounted", volumes.up()));
-        let Some(setup) = plan.setup.clone() else {
+        let Some(setup) = setup else {
             self.setup = Setup::Over(volumes);
             return self.become_ready();
         };
@@ -366,6 +395,7 @@ impl Node {
             environment: &self.environment,
             view: &self.view,
             site: &self.site,
+            keep: &self.keep,
         };
         let over = attempt.step(ended, stop, now, &around);
         let decided = attempt.is_decided();
@@ -428,6 +458,7 @@ impl Node {
             environment: &self.environment,
             view: &self.view,
             site: &self.site,
+            keep: &self.keep,
         };
         let mark = mark(self.folder.root(), &placement.to_string());
         self.attempt = Some(Attempt::begin(wanted.plan, mark, now, &around));
@@ -587,18 +618,22 @@ impl Node {
 
     /// Takes volumes away, as far as that goes within the grace.
     fn unmount(&mut self, mut volumes: Volumes) {
-        volumes.give_up(since_boot());
+        volumes.give_up();
         let deadline = since_boot() + LEAVE_GRACE;
         while since_boot() < deadline {
             let tools = Tools {
                 view: &self.view,
                 fence: &self.fence,
+                keep: &self.keep,
             };
             if volumes.unmount(since_boot(), tools).is_ready() {
                 return;
             }
-            self.sleep(LEAVE_GRACE);
-            volumes.hear(&process::reap());
+            let at = volumes.wake_at().unwrap_or(deadline).min(deadline);
+            self.sleep(at.saturating_sub(since_boot()));
+            let ended = process::reap();
+            self.keep.get_mut().hear(&ended);
+            volumes.hear(&ended);
         }
     }
 

@@ -9,18 +9,10 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 use trainyard_domain::state::BatchAiError;
 
-/// Code for a volume that could not be mounted.
-pub const MOUNT_FAILED: &str = "MountFailed";
+use crate::volume::unmount;
+
 /// Code for a directory or file of the job that could not be made.
 pub const ENVIRONMENT_FAILED: &str = "JobEnvironmentFailed";
-
-/// Why a volume could not be mounted at `path`.
-pub fn mount_failure(path: &str, why: &str) -> BatchAiError {
-    let message = format!(
-        "The volume could not be mounted at {path}. Check that nothing else is there, and that its source can be used."
-    );
-    failure(MOUNT_FAILED, message, path, why)
-}
 
 /// Makes directories with those above them.
 pub fn make_all(directories: &[String]) -> Result<(), BatchAiError> {
@@ -70,6 +62,10 @@ fn failure(code: &str, message: String, path: &str, why: &str) -> BatchAiError {
 pub fn discard(directory: &Path, trash: &Path) -> io::Result<()> {
     if !directory.exists() {
         return Ok(());
+    }
+    // What lies beneath a mount is somebody's data and no job's directory.
+    if !unmount::clear(directory) {
+        return Err(io::ErrorKind::ResourceBusy.into());
     }
     fs::create_dir_all(trash)?;
     let mut number = 0_u64;

@@ -8,6 +8,7 @@ use crate::cgroup;
 use crate::container;
 use crate::fence::mark_of;
 use crate::machine::{processes, stat};
+use crate::volume::keep;
 
 /// Kills what the dead node in `folder` left, found by its cgroup and by the mark in the environment. True
 /// when nothing was found any more; else call it again in a moment.
@@ -24,7 +25,9 @@ pub fn sweep(folder: &Path, cgroup: Option<&Path>) -> bool {
     for pid in &marked {
         kill_marked(*pid, &prefix);
     }
-    fence_empty && marked.is_empty() && container::sweep(folder)
+    // What is still mounted must not be deleted with the folder, so the node is not gone before it is taken away. It is
+    // when what served it has ended.
+    fence_empty && marked.is_empty() && container::sweep(folder) && keep::sweep(folder)
 }
 
 /// Kills the process only if it still is the marked one: its number may have been given out again.

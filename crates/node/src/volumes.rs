@@ -1,5 +1,6 @@
 //! The volumes of a node or of an attempt: mounted one after another, taken away again in reverse order.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::task::Poll;
 use std::time::Duration;
@@ -8,10 +9,11 @@ use rustix::process::Pid;
 use trainyard_domain::launch::{Behind, Mount};
 use trainyard_domain::state::BatchAiError;
 
-use crate::errand::{Errand, Running};
 use crate::fence::Fence;
-use crate::place;
 use crate::view::View;
+use crate::volume::keep::Keep;
+use crate::volume::lower::Lower;
+use crate::volume::raise::Raise;
 
 /// What volumes need of their node.
 #[derive(Debug, Clone, Copy)]
@@ -20,23 +22,31 @@ pub struct Tools<'a> {
     pub view: &'a View,
     /// Keeps what mounts them apart from the attempt's processes.
     pub fence: &'a Fence,
+    /// What is mounted on the node by programs.
+    pub keep: &'a RefCell<Keep>,
 }
 
 /// Volumes on their way up, up, or on their way down.
 #[derive(Debug, Default)]
 pub struct Volumes {
     waiting: VecDeque<Mount>,
-    doing: Option<(Mount, Running)>,
-    up: Vec<Mount>,
+    doing: Option<Doing>,
+    up: Vec<Up>,
+    notes: Vec<String>,
 }
 
-/// What the next step of a volume is.
-enum Next {
-    /// Nothing more.
-    Done,
-    /// A program has to do it.
-    #[expect(dead_code, reason = "what is not a directory needs one")]
-    Errand(Errand),
+#[derive(Debug)]
+enum Doing {
+    Up(Box<Mount>, Raise),
+    Down(Lower),
+}
+
+/// A volume that is up.
+#[derive(Debug)]
+struct Up {
+    mount: Mount,
+    /// What a program mounted for it.
+    kept: Option<u32>,
 }
 
 impl Volumes {
@@ -53,96 +63,141 @@ impl Volumes {
         self.up.len()
     }
 
+    /// What their user is to know of how they were mounted; each is told once.
+    pub fn notes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notes)
+    }
+
     /// When to come again, if nothing ends before.
     pub fn wake_at(&self) -> Option<Duration> {
-        self.doing.as_ref().map(|(_, running)| running.wake_at())
+        match self.doing.as_ref()? {
+            Doing::Up(_, raise) => Some(raise.wake_at()),
+            Doing::Down(lower) => lower.wake_at(),
+        }
     }
 
     /// Takes note of processes that have ended, with their exit codes. What comes of it is seen by the next step.
     pub fn hear(&mut self, ended: &[(Pid, i32)]) {
-        if let Some((_, running)) = &mut self.doing {
-            running.hear(ended);
+        match &mut self.doing {
+            Some(Doing::Up(_, raise)) => raise.hear(ended),
+            Some(Doing::Down(lower)) => lower.hear(ended),
+            None => {}
         }
     }
 
     /// Goes on mounting; the first that cannot be mounted is an error. Call it again when something has ended.
     pub fn mount(&mut self, now: Duration, tools: Tools<'_>) -> Poll<Result<(), BatchAiError>> {
         loop {
-            if let Some((mount, running)) = &mut self.doing {
-                let Some(over) = running.step(now) else {
+            if let Some(Doing::Up(mount, raise)) = &mut self.doing {
+                let Some(over) = raise.step(now, &mut tools.keep.borrow_mut(), tools.fence) else {
                     return Poll::Pending;
                 };
-                let done = over.map_err(|failed| place::mount_failure(&mount.path, &failed.to_string()));
-                let (mount, _) = self.doing.take().unzip();
-                match done {
-                    Ok(()) => self.up.extend(mount),
-                    Err(error) => return Poll::Ready(Err(error)),
+                let (mount, id) = (Mount::clone(mount), raise.id());
+                self.doing = None;
+                let shown = over.map_err(|why| mount.asked.failure(&mount.path, why));
+                if let Err(error) = shown.and_then(|()| self.show(mount, id, tools)) {
+                    return Poll::Ready(Err(error));
                 }
             }
             let Some(mount) = self.waiting.pop_front() else {
                 return Poll::Ready(Ok(()));
             };
-            match attach(&mount, tools) {
-                Ok(Next::Done) => self.up.push(mount),
-                Ok(Next::Errand(errand)) => match errand.start(tools.fence, now) {
-                    Ok(running) => self.doing = Some((mount, running)),
-                    Err(failed) => {
-                        return Poll::Ready(Err(place::mount_failure(&mount.path, &failed.to_string())));
-                    }
-                },
-                Err(error) => return Poll::Ready(Err(error)),
+            if let Err(error) = self.begin(mount, now, tools) {
+                return Poll::Ready(Err(error));
             }
         }
     }
 
-    /// Gives up what is being mounted: its time is over or nobody wants it any more.
-    pub fn give_up(&mut self, now: Duration) {
-        self.waiting.clear();
-        if let Some((_, running)) = &mut self.doing {
-            running.kill(now);
+    fn begin(&mut self, mount: Mount, now: Duration, tools: Tools<'_>) -> Result<(), BatchAiError> {
+        if let Behind::Source(source) = &mount.behind {
+            if let Some(options) = mount.options.as_deref().filter(|options| *options != "rw") {
+                let note = "it is a folder of this machine, for which mountOptions have no meaning";
+                self.notes.push(format!("{}: {note}: {options}", mount.path));
+            }
+            let shown = tools.view.show(source, &mount.path);
+            shown.map_err(|error| mount.asked.failure(&mount.path, error))?;
+            self.up.push(Up { mount, kept: None });
+            return Ok(());
         }
+        let joined = tools.keep.borrow_mut().join(&mount);
+        if let Some(id) = joined {
+            return self.show(mount, id, tools);
+        }
+        let raise = {
+            let mut keep = tools.keep.borrow_mut();
+            Raise::begin(&mount, now, &mut keep, tools.fence, &mut self.notes)
+        };
+        let raise = raise.map_err(|why| mount.asked.failure(&mount.path, why))?;
+        self.doing = Some(Doing::Up(Box::new(mount), raise));
+        Ok(())
+    }
+
+    /// Shows what is mounted where it is wanted.
+    fn show(&mut self, mount: Mount, id: u32, tools: Tools<'_>) -> Result<(), BatchAiError> {
+        let at = tools
+            .keep
+            .borrow()
+            .get(id)
+            .map(|kept| kept.at.display().to_string());
+        let shown = match &at {
+            Some(at) => tools.view.show(at, &mount.path),
+            None => Ok(()),
+        };
+        match shown {
+            Ok(()) => self.up.push(Up {
+                mount,
+                kept: Some(id),
+            }),
+            Err(error) => {
+                let mut keep = tools.keep.borrow_mut();
+                if keep.part(id) {
+                    keep.remove(id);
+                }
+                return Err(mount.asked.failure(&mount.path, error));
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives up what waits to be mounted: its time is over or nobody wants it any more. What is being mounted ends with
+    /// the next step downwards.
+    pub fn give_up(&mut self) {
+        self.waiting.clear();
     }
 
     /// Goes on taking them away, the last one first. What cannot be taken away is said and left.
     pub fn unmount(&mut self, now: Duration, tools: Tools<'_>) -> Poll<()> {
         loop {
-            if let Some((_, running)) = &mut self.doing {
-                match running.step(now) {
-                    None => return Poll::Pending,
-                    Some(Ok(())) => {}
-                    Some(Err(failed)) => crate::say(&failed),
+            match &mut self.doing {
+                // Nothing was written to it yet.
+                Some(Doing::Up(_, raise)) => tools.keep.borrow_mut().remove(raise.id()),
+                Some(Doing::Down(lower)) => {
+                    let stepped = lower.step(now, &mut tools.keep.borrow_mut(), tools.fence);
+                    if stepped.is_pending() {
+                        return Poll::Pending;
+                    }
                 }
-                self.doing = None;
+                None => {}
             }
-            let Some(mount) = self.up.pop() else {
+            self.doing = None;
+            let Some(up) = self.up.pop() else {
                 return Poll::Ready(());
             };
-            match detach(&mount, tools) {
-                Next::Done => {}
-                Next::Errand(errand) => match errand.start(tools.fence, now) {
-                    Ok(running) => self.doing = Some((mount, running)),
-                    Err(failed) => crate::say(&failed),
-                },
-            }
+            self.doing = hide(&up, tools).map(Doing::Down);
         }
     }
 }
 
-fn attach(mount: &Mount, tools: Tools<'_>) -> Result<Next, BatchAiError> {
-    match &mount.behind {
-        Behind::Source(source) => {
-            let shown = tools.view.show(source, &mount.path);
-            shown.map_err(|error| place::mount_failure(&mount.path, &error.to_string()))?;
-            Ok(Next::Done)
+/// Takes a volume out of sight, and begins to take it away if nobody else uses it.
+fn hide(up: &Up, tools: Tools<'_>) -> Option<Lower> {
+    let Some(id) = up.kept else {
+        if let Behind::Source(source) = &up.mount.behind {
+            tools.view.hide(source, &up.mount.path);
         }
-    }
-}
-
-fn detach(mount: &Mount, tools: Tools<'_>) -> Next {
-    match &mount.behind {
-        Behind::Source(source) => {
-            tools.view.hide(source, &mount.path);
-            Next::Done
-        }
-    }
+        return None;
+    };
+    let mut keep = tools.keep.borrow_mut();
+    let at = keep.get(id)?.at.display().to_string();
+    tools.view.hide(&at, &up.mount.path);
+    keep.part(id).then(|| Lower::begin(id))
 }

@@ -50,7 +50,11 @@ impl App {
     pub fn new(settings: Settings, ports: Ports, on_stop: Box<dyn Fn(Stop) + Send + Sync>) -> Arc<App> {
         let waker = Arc::new(Waker::default());
         let wake = Arc::clone(&waker);
-        ports.engine.on_change(Arc::new(move || wake.wake()));
+        let wake = Arc::new(move || wake.wake());
+        ports.engine.on_change(wake.clone());
+        if let Some(vaults) = &ports.vaults {
+            vaults.on_change(wake);
+        }
         Arc::new(App {
             settings,
             ports,
@@ -111,7 +115,12 @@ impl App {
 
     /// A pump of this service; one at a time.
     pub fn pump(self: &Arc<App>) -> Pump {
-        Pump::new(self.settings.clone(), self.ports.clone())
+        let waker = Arc::clone(&self.waker);
+        Pump::new(
+            self.settings.clone(),
+            self.ports.clone(),
+            Arc::new(move || waker.wake()),
+        )
     }
 
     /// Pumps on this thread until [`App::end_pump`].

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use trainyard_domain::invalid::Invalid;
 use trainyard_domain::resource_id::GroupPath;
-use trainyard_storage::{FolderError, LinkError};
+use trainyard_storage::{FolderError, LinkError, StorageError};
 use trainyard_store::StoreError;
 use trainyard_store::db::{Error as DbError, WriteError};
 use trainyard_wire::{ApiVersion, BadBody, BadCode};
@@ -116,6 +116,12 @@ pub enum ApiError {
         /// Where it is.
         region: String,
     },
+    /// The store of a storage account gives no answer.
+    #[error("the store of a storage account gives no answer")]
+    StoreUnreachable(#[source] StorageError),
+    /// The store of a storage account does not do what it is asked.
+    #[error("the store of a storage account refuses")]
+    StoreRefused(#[source] StorageError),
     /// No such storage account in the group.
     #[error("there is no such storage account")]
     NoStorageAccount {
@@ -433,6 +439,13 @@ impl ApiError {
                      put into it. Delete that workspace or use another location."
                 ),
             ),
+            // Not a 5xx: clients try those three times more, each at the cost of a time-out.
+            ApiError::StoreUnreachable(error) => {
+                shown(StatusCode::FAILED_DEPENDENCY, "StorageAccountUnreachable", error.to_string())
+            }
+            ApiError::StoreRefused(error) => {
+                shown(StatusCode::FAILED_DEPENDENCY, "StorageAccountRefused", error.to_string())
+            }
             ApiError::NoStorageAccount { name, group, elsewhere } => shown(
                 missing,
                 "ResourceNotFound",

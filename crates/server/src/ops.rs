@@ -125,6 +125,8 @@ operations! {
     NodesPreempt "Nodes_Preempt" POST "/trainyard/nodes/{nodeId}/preempt" Own Known "Trainyard/nodes/preempt/action";
     ImportsRun "Imports_Run" POST "/trainyard/imports" Own Known "Trainyard/imports/write";
     ImportsUndo "Imports_Undo" DELETE "/trainyard/imports/{importId}" Own Known "Trainyard/imports/delete";
+    KeyGet "Key_Get" GET "/trainyard/key" Own Own "Trainyard/key/read";
+    KeyRotate "Key_Rotate" POST "/trainyard/key/rotate" Own Own "Trainyard/key/rotate/action";
     Stop "Server_Stop" POST "/trainyard/stop" Own Own "Trainyard/stop/action";
     OpenApiGet "OpenApi_Get" GET "/trainyard/openapi/2026-12-01-preview.json" Own Known "Trainyard/openapi/read";
 

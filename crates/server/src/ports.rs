@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use trainyard_engine::Engine;
 use trainyard_storage::{Accounts, FileServers, LinkKey};
 use trainyard_store::Store;
+use trainyard_vaults::Fetcher;
 use uuid::Uuid;
 
 use crate::sign_in::SignInKey;
@@ -50,6 +51,8 @@ pub struct Ports {
     pub accounts: Arc<Accounts>,
     /// Folders of file servers.
     pub file_servers: FileServers,
+    /// Fetches secrets of key vaults, where the operator has said how.
+    pub vaults: Option<Fetcher>,
     /// Signs download links.
     pub link_key: Arc<LinkKey>,
     /// Signs access tokens.

@@ -13,7 +13,7 @@ use trainyard_domain::state::JobStatus;
 use trainyard_engine::fake::FakeEngine;
 use trainyard_engine::{Capacity, Engine};
 use trainyard_server::{App, Clock, Ports, Pump, Quotas, Settings, SignInKey, VmSize};
-use trainyard_storage::{AccountName, Accounts, FileServers, LinkKey};
+use trainyard_storage::{Account, AccountName, Accounts, FileServers, LinkKey};
 use trainyard_store::Store;
 use trainyard_store::db::InlineHandle;
 use trainyard_store::seal::{SealKey, system_random};
@@ -186,7 +186,8 @@ impl World {
         let folder = tempfile::tempdir().map_err(|e| wrong("a folder", e))?;
         let broken_share = folder.path().join("flaky");
         let account = AccountName::new(BROKEN_ACCOUNT).map_err(|e| wrong("an account", e))?;
-        let accounts = Accounts::new(folder.path(), BTreeMap::from([(account, broken_share.clone())]));
+        let broken = Account::Directory(broken_share.clone());
+        let accounts = Accounts::new(folder.path(), BTreeMap::from([(account, broken)]));
         let settings = settings(&mut rng)?;
         let rates: SharedRates = Arc::new(Mutex::new(Rates::draw(&mut rng)));
         let clock = Arc::new(SimClock::new());
@@ -205,6 +206,7 @@ impl World {
             engine: Arc::clone(&engine) as Arc<dyn Engine>,
             accounts: Arc::new(accounts),
             file_servers: FileServers::new(folder.path().join("file-servers")),
+            vaults: None,
             link_key: Arc::new(LinkKey::new([3; 32])),
             sign_in_key: Arc::new(SignInKey::new([4; 32])),
         };

@@ -1,15 +1,17 @@
-//! Which directory stands for which storage account.
+//! What stands for which storage account: a directory, or a store elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::{AccountName, Kind, Place, RelativePath, ShareName, StorageError, beneath};
+use crate::error::ELSEWHERE;
+use crate::{AccountName, Kind, Place, RelativePath, Remote, ShareName, StorageError, beneath};
 
 /// New directories belong to the server's own user and are written by it only: nodes run as that user, so
 /// nothing wider is needed, and other users of the machine cannot plant files among a job's.
@@ -20,26 +22,45 @@ const DIRECTORY_MODE: u32 = 0o755;
 /// Beneath a root lie `files/{share}` and `blobs/{container}`.
 #[derive(Debug, Clone)]
 pub struct Accounts {
-    configured: BTreeMap<AccountName, PathBuf>,
+    configured: BTreeMap<AccountName, Account>,
     default_root: PathBuf,
+}
+
+/// What stands behind an account of the configuration.
+#[derive(Debug, Clone)]
+pub enum Account {
+    /// A directory of this machine.
+    Directory(PathBuf),
+    /// A store elsewhere.
+    Remote(Arc<Remote>),
 }
 
 impl Accounts {
     /// Accounts as configured; any other lies in `{data}/storage/{account}`.
     #[must_use]
-    pub fn new(data: &Path, configured: BTreeMap<AccountName, PathBuf>) -> Self {
+    pub fn new(data: &Path, configured: BTreeMap<AccountName, Account>) -> Self {
         Self {
             configured,
             default_root: data.join("storage"),
         }
     }
 
-    /// The root directory of an account, which may not exist yet.
+    /// The root directory of an account, which may not exist yet; none where it is not on this machine.
     #[must_use]
-    pub fn root(&self, account: &AccountName) -> PathBuf {
+    pub fn root(&self, account: &AccountName) -> Option<PathBuf> {
         match self.configured.get(account) {
-            Some(root) => root.clone(),
-            None => self.default_root.join(account.as_str()),
+            Some(Account::Directory(root)) => Some(root.clone()),
+            Some(Account::Remote(_)) => None,
+            None => Some(self.default_root.join(account.as_str())),
+        }
+    }
+
+    /// The store of an account that is not on this machine.
+    #[must_use]
+    pub fn remote(&self, account: &AccountName) -> Option<&Arc<Remote>> {
+        match self.configured.get(account) {
+            Some(Account::Remote(remote)) => Some(remote),
+            Some(Account::Directory(_)) | None => None,
         }
     }
 
@@ -100,7 +121,7 @@ impl Accounts {
     }
 
     fn make(&self, place: &Place) -> std::io::Result<PathBuf> {
-        let root = self.root(&place.account);
+        let root = self.root(&place.account).ok_or(ELSEWHERE)?;
         DirBuilder::new()
             .recursive(true)
             .mode(DIRECTORY_MODE)
@@ -127,7 +148,7 @@ impl Accounts {
 
     /// The root directory of a place's share, opened beneath its account's root.
     pub(crate) fn open_share(&self, place: &Place) -> rustix::io::Result<OwnedFd> {
-        let root = open_root(&self.root(&place.account))?;
+        let root = open_root(&self.root(&place.account).ok_or(ELSEWHERE)?)?;
         beneath::open(&root, &share_path(place), OFlags::PATH | OFlags::DIRECTORY)
     }
 }

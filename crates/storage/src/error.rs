@@ -6,6 +6,9 @@ use rustix::io::Errno;
 
 use crate::{BadPath, Place};
 
+/// Stands for an account that no directory of this machine belongs to.
+pub(crate) const ELSEWHERE: Errno = Errno::REMOTE;
+
 /// Why a directory or file could not be had. Texts name places within storage only, never the machine's
 /// paths, and can be shown to users.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +28,35 @@ pub enum StorageError {
     /// A directory was asked for and something else is there.
     #[error("{0} is not a directory: ask for a directory")]
     NotADirectory(Place),
+    /// The account is in a store of its own, and this machine has no directory of it.
+    #[error("{0} is not on this machine: list its directory again for a link to where it is")]
+    Elsewhere(Place),
+    /// The store of the account gives no answer.
+    #[error(
+        "{place} cannot be had, since the store at {store} is not reached: {why}; try again later, and ask the \
+         operator if it stays so"
+    )]
+    Unreachable {
+        /// What was wanted.
+        place: Place,
+        /// The address of the store.
+        store: Box<str>,
+        /// What happened.
+        why: Box<str>,
+    },
+    /// The store of the account does not do what it is asked.
+    #[error(
+        "{place} cannot be had, since the store at {store} answers {said}: the operator must look at the account's \
+         key and settings"
+    )]
+    Refused {
+        /// What was wanted.
+        place: Place,
+        /// The address of the store.
+        store: Box<str>,
+        /// Its answer.
+        said: Box<str>,
+    },
     /// The file system failed.
     #[error("{doing} {place} failed on the server: its file system must be looked at")]
     Io {
@@ -44,6 +76,7 @@ impl StorageError {
         let place = place.clone();
         match errno {
             Errno::XDEV | Errno::LOOP => Self::Outside(place),
+            ELSEWHERE => Self::Elsewhere(place),
             Errno::NOENT => Self::NotFound(place),
             Errno::NOTDIR => Self::NotADirectory(place),
             other => Self::Io {

@@ -1,6 +1,6 @@
-//! Storage accounts as directories, output files and signed links.
+//! Storage accounts, output files and signed links.
 //!
-//! A storage account is a name that stands for a directory of this machine ([`Accounts`]). Beneath it lie
+//! A storage account is a name that stands for a directory of this machine, as a rule ([`Accounts`]). Beneath it lie
 //! its file shares (`files/{share}`) and its blob containers (`blobs/{container}`). A [`Place`] says where in
 //! a share something lies; output directories are recorded that way when a job is placed, so that they can
 //! be listed when cluster and mounts are gone.
@@ -9,10 +9,13 @@
 //! Place ──list──▶ Listing ──sign──▶ link ──verify──▶ Place ──open──▶ OpenFile ──ranges──▶ bytes
 //! ```
 //!
+//! An account may as well be one of Azure, or in a store that speaks S3 ([`Remote`]): then listings come from there,
+//! and so do the bytes, by links of that store.
+//!
 //! The folders behind file servers are [`FileServers`].
 //!
 //! Nothing is ever opened outside of its share: jobs write these directories, so every name and every
-//! symbolic link in them is taken as hostile. All calls block on the file system; none reads a clock.
+//! symbolic link in them is taken as hostile. All calls block on the file system, or on a store's answer; none reads a clock.
 
 mod accounts;
 mod beneath;
@@ -25,10 +28,11 @@ mod path;
 mod place;
 pub mod ranges;
 mod reading;
+mod remote;
 mod space;
 mod url;
 
-pub use accounts::Accounts;
+pub use accounts::{Account, Accounts};
 pub use error::StorageError;
 pub use file_servers::{FileServers, FolderError, FolderName};
 pub use links::{LINK_PREFIX, LinkError, LinkKey};
@@ -37,5 +41,6 @@ pub use names::{AccountName, BadName, ShareName};
 pub use path::{BadPath, RelativePath};
 pub use place::{Kind, Place};
 pub use reading::OpenFile;
+pub use remote::{Azure, BadEndpoint, Credentials, Endpoint, FilesBy, Remote, S3, SharedKey, Store};
 pub use space::free_bytes;
 pub use url::{BadUrl, parse_file_share_url};

@@ -30,6 +30,16 @@ impl Page {
             limit: limit.clamp(1, MAX_PAGE),
         }
     }
+
+    /// Where it begins.
+    pub(crate) fn after(&self) -> Option<&str> {
+        self.after.as_deref()
+    }
+
+    /// How many entries it has at most.
+    pub(crate) const fn limit(&self) -> usize {
+        self.limit
+    }
 }
 
 /// One page of a directory.

@@ -6,10 +6,12 @@
 pub mod db;
 mod files;
 pub mod lock;
+mod rotate;
 pub mod seal;
 mod store;
 mod tables;
 
+pub use rotate::{RotateError, Rotated};
 pub use store::Store;
 pub use tables::{
     CoresInUse, Credential, CredentialKind, Event, Goal, Imported, ImportedKind, LineEntry, MIGRATIONS,

@@ -1,17 +1,19 @@
 //! The store as the server sees it: domain values in transactions.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use crate::db::{Answer, Db, Error, InlineHandle, OpenError, Settings, Stats};
-use crate::seal::SealKey;
+use crate::rotate::Rotation;
+use crate::seal::KeyRing;
 use crate::tables::{MIGRATIONS, Snapshot, Tx};
 
 /// The store. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
     db: Db,
-    key: Arc<SealKey>,
+    pub(crate) key: Arc<KeyRing>,
+    pub(crate) rotation: Arc<Mutex<Rotation>>,
 }
 
 impl Store {
@@ -19,10 +21,11 @@ impl Store {
     ///
     /// # Errors
     /// See [`OpenError`].
-    pub fn open(path: &Path, settings: &Settings, key: SealKey) -> Result<Store, OpenError> {
+    pub fn open(path: &Path, settings: &Settings, key: impl Into<KeyRing>) -> Result<Store, OpenError> {
         Ok(Store {
             db: Db::open(path, settings, MIGRATIONS)?,
-            key: Arc::new(key),
+            key: Arc::new(key.into()),
+            rotation: Arc::default(),
         })
     }
 
@@ -30,10 +33,11 @@ impl Store {
     ///
     /// # Errors
     /// See [`OpenError`].
-    pub fn inline(handle: InlineHandle, key: SealKey) -> Result<Store, OpenError> {
+    pub fn inline(handle: InlineHandle, key: impl Into<KeyRing>) -> Result<Store, OpenError> {
         Ok(Store {
             db: Db::inline(handle, MIGRATIONS)?,
-            key: Arc::new(key),
+            key: Arc::new(key.into()),
+            rotation: Arc::default(),
         })
     }
 

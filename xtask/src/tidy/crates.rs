@@ -48,6 +48,11 @@ const ROOMS: &[Room] = &[
         may_use: &["domain"],
     },
     Room {
+        name: "vaults",
+        floor: 1,
+        may_use: &["domain"],
+    },
+    Room {
         name: "engine-local",
         floor: 2,
         may_use: &["domain", "engine", "node"],
@@ -65,7 +70,7 @@ const ROOMS: &[Room] = &[
     Room {
         name: "server",
         floor: 3,
-        may_use: &["domain", "engine", "sched", "storage", "store", "wire"],
+        may_use: &["domain", "engine", "sched", "storage", "store", "vaults", "wire"],
     },
     Room {
         name: "sim",
@@ -97,6 +102,7 @@ const ROOMS: &[Room] = &[
             "server",
             "storage",
             "store",
+            "vaults",
             "wire",
         ],
     },
@@ -138,6 +144,11 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
         "a scanner turns text into text",
     ),
     ("storage", &["rusqlite"], "only the store speaks SQL"),
+    (
+        "vaults",
+        &["rusqlite", "tokio"],
+        "it knows nothing of the store and needs no runtime",
+    ),
 ];
 
 fn finding(package: &Package, rule: &'static str, what: String) -> Finding {

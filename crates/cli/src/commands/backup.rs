@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::ensure;
 use clap::Args;
 
+use super::key::Place;
 use crate::config::layers::{Surroundings, data_folder};
 use crate::{folder, serve};
 
@@ -14,7 +15,7 @@ pub struct Backup {
     /// Data folder [default: trainyard in your data home].
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
-    /// New file to make. Secrets stay sealed; their key, secret-key in the data folder, is not in it.
+    /// New file to make. Secrets stay sealed; their key is not in it.
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
 }
@@ -22,10 +23,9 @@ pub struct Backup {
 /// Bring a copy of the store back into a data folder whose server is stopped.
 #[derive(Debug, Args)]
 pub struct Restore {
-    /// Data folder [default: trainyard in your data home].
-    #[arg(long, value_name = "FOLDER")]
-    data: Option<PathBuf>,
-    /// File that `trainyard backup` made; its folder's secret-key must be here. The present store is kept.
+    #[command(flatten)]
+    place: Place,
+    /// File that `trainyard backup` made; the key that sealed its secrets must be here. The present store is kept.
     #[arg(long, value_name = "FILE")]
     from: PathBuf,
 }
@@ -47,18 +47,18 @@ impl Backup {
 
 impl Restore {
     pub fn run(self, surroundings: &Surroundings) -> anyhow::Result<()> {
-        let data = data_folder(surroundings, self.data.as_deref())?;
+        let config = self.place.load(surroundings)?;
         let from = surroundings.folder.join(&self.from);
         ensure!(
             from.is_file(),
             "there is no file {}: check the name",
             from.display()
         );
-        folder::make(&data)?;
-        serve::restore(&from, &data)?;
+        folder::make(config.data())?;
+        serve::restore(&from, &config, surroundings)?;
         say!(
             "restored: start the server with `trainyard serve --data {}`",
-            data.display()
+            config.data().display()
         );
         Ok(())
     }

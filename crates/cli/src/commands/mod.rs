@@ -4,6 +4,7 @@ mod backup;
 mod bench;
 mod connect;
 mod contained;
+mod key;
 mod migrate;
 mod node;
 mod options;
@@ -59,6 +60,9 @@ enum Command {
     Backup(backup::Backup),
     /// Bring a backup back, for a stopped server.
     Restore(backup::Restore),
+    /// Show and replace the key that seals secrets.
+    #[command(subcommand)]
+    Key(key::Key),
     /// Stop the server on a data folder.
     Stop(stop::Stop),
     /// Print every key of the configuration, as Markdown.
@@ -93,6 +97,7 @@ pub fn run(arguments: Arguments, surroundings: Surroundings) -> anyhow::Result<E
         Command::Token(command) => wait(command.run(&surroundings)),
         Command::Principal(command) => wait(command.run(&surroundings)),
         Command::Connect(command) => wait(command.run(&surroundings)),
+        Command::Key(command) => wait(command.run(&surroundings)),
         Command::Stop(command) => wait(command.run(&surroundings)),
         Command::Bench(command) => wait(command.run()),
     };
@@ -128,7 +133,9 @@ mod tests {
             "connect node --data d",
             "serve --tls-local",
             "backup --data d --to e",
-            "restore --data d --from e",
+            "restore --data d --from e --config c",
+            "key show --data d",
+            "key rotate --config c",
             "stop --nodes",
             "migrate import clusters.json jobs.json --plan",
             "migrate import --from http://127.0.0.1:1 --token t --yes --scale keep --report r.json",
@@ -157,6 +164,8 @@ mod tests {
             "connect",
             "connect az --token t --principal p",
             "principal create --name x --role Reader",
+            "key",
+            "key rotate 0123",
             "migrate import",
             "migrate import f --scale half",
             "migrate undo",

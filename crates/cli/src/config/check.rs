@@ -23,6 +23,16 @@ pub enum Unusable {
          of your own vm_sizes"
     )]
     NoSuchFamily(String),
+    /// A member of a storage account that must be there, or must not.
+    #[error("{key} {found}: {rule}")]
+    Account {
+        /// The key.
+        key: String,
+        /// Whether it is missing or too much.
+        found: &'static str,
+        /// What to do.
+        rule: String,
+    },
     /// A value out of its range.
     #[error("{key} is {found}: {rule}")]
     Value {
@@ -78,17 +88,7 @@ pub fn check(config: &Config) -> Result<(), Unusable> {
         "5 to 1440 is possible",
     )?;
     for (name, account) in &config.storage_accounts {
-        let Some(group) = &account.resource_group else {
-            continue;
-        };
-        let key = format!("storage_accounts.{name}.resource_group");
-        let rule = "a group is 1 to 90 letters, digits, '-', '_', '.' and brackets, with no '.' at its end";
-        require(
-            trainyard_domain::name::GroupName::new(group).is_ok(),
-            &key,
-            group,
-            rule,
-        )?;
+        account.check(&format!("storage_accounts.{name}"))?;
     }
     for (key, value) in [
         ("local.max_nodes", config.local.max_nodes),
@@ -101,6 +101,21 @@ pub fn check(config: &Config) -> Result<(), Unusable> {
             "1 to 100000 is possible",
         )?;
     }
+    let vaults = &config.key_vaults;
+    for (key, value, most) in [
+        ("key_vaults.timeout_seconds", vaults.timeout_seconds, 3600),
+        ("key_vaults.parallel", vaults.parallel, 64),
+    ] {
+        let rule = "1 to 3600 seconds and 1 to 64 at once are possible";
+        require((1..=most).contains(&value), key, value, rule)?;
+    }
+    let named = |argument: &String| ["{url}", "{name}"].iter().any(|part| argument.contains(part));
+    require(
+        vaults.command.is_empty() || vaults.command.iter().skip(1).any(named),
+        "key_vaults.command",
+        vaults.command.join(" "),
+        "one of its arguments must have {url} or {name} in it, which stand for the secret that is asked for",
+    )?;
     let body = config.limits.body_bytes;
     require(
         (1 << 10..=1 << 30).contains(&body.0),
@@ -124,7 +139,12 @@ pub fn check(config: &Config) -> Result<(), Unusable> {
     Ok(())
 }
 
-fn require(good: bool, key: &str, found: impl ToString, rule: &'static str) -> Result<(), Unusable> {
+pub(super) fn require(
+    good: bool,
+    key: &str,
+    found: impl ToString,
+    rule: &'static str,
+) -> Result<(), Unusable> {
     if good {
         return Ok(());
     }

@@ -6,23 +6,42 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
+use trainyard_domain::secret::Secret;
 
+use super::Config;
+use super::accounts::StorageAccount;
 use super::check::{Unusable, check};
 use super::keys::{KEYS, Key, Kind};
-use super::{Config, StorageAccount};
 
 /// The file looked for in the data folder when none is named.
 pub const FILE: &str = "trainyard.toml";
 /// Names the file; it is no key of the configuration.
 const FILE_VARIABLE: &str = "TRAINYARD_CONFIG";
 
+/// Holds the key that seals secrets; it is no key of the configuration.
+pub const SECRET_KEY_VARIABLE: &str = "TRAINYARD_SECRET_KEY";
+
 /// What of the process's surroundings counts, taken once in `main`.
 #[derive(Debug, Clone, Default)]
 pub struct Surroundings {
     /// The environment.
     pub variables: BTreeMap<OsString, OsString>,
+    /// The key that seals secrets, taken out of the variables so that nobody is given it.
+    pub secret_key: Option<Secret>,
     /// The folder that relative paths of flags and variables start from.
     pub folder: PathBuf,
+}
+
+impl Surroundings {
+    /// Sorts out what the environment holds.
+    pub fn new(mut variables: BTreeMap<OsString, OsString>, folder: PathBuf) -> Surroundings {
+        let key = variables.remove(std::ffi::OsStr::new(SECRET_KEY_VARIABLE));
+        Surroundings {
+            secret_key: key.map(|text| Secret::new(text.to_string_lossy())),
+            variables,
+            folder,
+        }
+    }
 }
 
 /// A flag's value, by key.
@@ -195,7 +214,7 @@ fn absolute(config: &mut Config, folder: &Path) {
     let accounts = config
         .storage_accounts
         .values_mut()
-        .map(|StorageAccount { directory, .. }| directory);
+        .flat_map(StorageAccount::paths);
     let single = [
         &mut config.data,
         &mut config.tls.certificate,
@@ -204,6 +223,8 @@ fn absolute(config: &mut Config, folder: &Path) {
         &mut config.file_servers.directory,
         &mut config.containers.program,
         &mut config.containers.images,
+        &mut config.secrets.key_file,
+        &mut config.key_vaults.folder,
     ];
     for path in single.into_iter().flatten().chain(accounts) {
         *path = folder.join(&path);

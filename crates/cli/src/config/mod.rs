@@ -3,6 +3,7 @@
 //! It is laid in layers: defaults, then a TOML file, then `TRAINYARD_*` variables, then flags (see [`layers`]).
 //! [`keys::KEYS`] describes every key; `docs/configuration.md` is written from it.
 
+pub mod accounts;
 pub mod catalogue;
 pub mod check;
 pub mod docs;
@@ -19,6 +20,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use trainyard_node::container::{Choice, Pull};
 
+use accounts::StorageAccount;
 use size::ByteSize;
 
 /// Everything that can be set. [`keys::KEYS`] says what each member means.
@@ -44,6 +46,8 @@ pub struct Config {
     pub vm_sizes: BTreeMap<String, VmSize>,
     pub storage_accounts: BTreeMap<String, StorageAccount>,
     pub file_servers: FileServers,
+    pub secrets: Secrets,
+    pub key_vaults: KeyVaults,
 }
 
 /// `[tls]`: both files, or `local`, or nothing.
@@ -88,6 +92,7 @@ pub struct Local {
     pub max_nodes: u32,
     pub missing_gpus: MissingGpus,
     pub pass_environment: Vec<String>,
+    pub mount_commands: Vec<String>,
     pub grace_seconds: u32,
     pub level: LevelWish,
     /// Account of the machine as which jobs of isolated nodes run.
@@ -185,23 +190,45 @@ pub struct VmSize {
     pub family: String,
 }
 
-/// `[storage_accounts.NAME]`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StorageAccount {
-    /// Where its shares and containers lie.
-    pub directory: PathBuf,
-    /// The resource group in its id.
-    #[serde(default)]
-    pub resource_group: Option<String>,
-}
-
 /// `[file_servers]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FileServers {
     /// Where their folders lie; `None` is in the data folder.
     pub directory: Option<PathBuf>,
+}
+
+/// `[secrets]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Secrets {
+    /// Where the key that seals lies; `None` is in the data folder.
+    pub key_file: Option<PathBuf>,
+}
+
+/// `[key_vaults]`: how secrets of key vaults are had. With neither folder nor command they are not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KeyVaults {
+    /// `VAULT/SECRET` and `VAULT/SECRET/VERSION` beneath it; looked at first.
+    pub folder: Option<PathBuf>,
+    /// A program with its arguments.
+    pub command: Vec<String>,
+    /// Seconds that one secret may take, all tries together.
+    pub timeout_seconds: u32,
+    /// How many are asked for at once.
+    pub parallel: u32,
+}
+
+impl Default for KeyVaults {
+    fn default() -> Self {
+        Self {
+            folder: None,
+            command: Vec::new(),
+            timeout_seconds: 60,
+            parallel: 8,
+        }
+    }
 }
 
 impl Default for Config {
@@ -225,6 +252,8 @@ impl Default for Config {
             vm_sizes: BTreeMap::new(),
             storage_accounts: BTreeMap::new(),
             file_servers: FileServers::default(),
+            secrets: Secrets::default(),
+            key_vaults: KeyVaults::default(),
         }
     }
 }
@@ -250,6 +279,7 @@ impl Default for Local {
             max_nodes: 64,
             missing_gpus: MissingGpus::Wait,
             pass_environment: Vec::new(),
+            mount_commands: Vec::new(),
             grace_seconds: 30,
             level: LevelWish::Auto,
             run_as: None,
@@ -291,6 +321,12 @@ impl Config {
     /// The data folder; set by [`layers::load`].
     pub fn data(&self) -> &std::path::Path {
         self.data.as_deref().unwrap_or(std::path::Path::new("."))
+    }
+
+    /// The file of the key that seals secrets, unless that comes from elsewhere.
+    pub fn key_file(&self) -> PathBuf {
+        let own = self.secrets.key_file.clone();
+        own.unwrap_or_else(|| self.data().join("secret-key"))
     }
 
     /// The sizes of the catalogue with those of the configuration over them, by upper-case name.

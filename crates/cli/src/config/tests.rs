@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::layers::{ConfigError, Flag, Surroundings, load};
+use super::accounts::{AccountKind, Files};
+use super::layers::{ConfigError, Flag, SECRET_KEY_VARIABLE, Surroundings, load};
 use super::*;
 use crate::config::keys::KEYS;
 
@@ -24,6 +25,7 @@ impl Place {
         let surroundings = Surroundings {
             variables,
             folder: folder.path().to_owned(),
+            ..Surroundings::default()
         };
         Self { folder, surroundings }
     }
@@ -234,7 +236,9 @@ fn paths_start_from_where_they_are_written() {
     let place = Place::new(&[]);
     let file = place.write(
         "etc/own.toml",
-        "data = \"d\"\n[storage_accounts.a]\ndirectory = \"s\"\n[file_servers]\ndirectory = \"f\"\n",
+        "data = \"d\"\n[storage_accounts.a]\ndirectory = \"s\"\n[storage_accounts.b]\nkind = \"azure\"\n\
+         key_file = \"k\"\n[file_servers]\ndirectory = \"f\"\n\
+         [secrets]\nkey_file = \"k\"\n[key_vaults]\nfolder = \"v\"\n",
     );
     let flags = [Flag {
         flag: "--log",
@@ -244,8 +248,11 @@ fn paths_start_from_where_they_are_written() {
     let config = load(&place.surroundings, Some(&file), &flags).unwrap();
     let here = place.folder.path();
     assert_eq!(config.data(), here.join("etc/d"));
-    assert_eq!(config.storage_accounts["a"].directory, here.join("etc/s"));
+    assert_eq!(config.storage_accounts["a"].directory, Some(here.join("etc/s")));
+    assert_eq!(config.storage_accounts["b"].key_file, Some(here.join("etc/k")));
     assert_eq!(config.file_servers.directory, Some(here.join("etc/f")));
+    assert_eq!(config.key_file(), here.join("etc/k"));
+    assert_eq!(config.key_vaults.folder, Some(here.join("etc/v")));
     assert_eq!(config.log.file, Some(here.join("l")));
     let named = Place::new(&[("TRAINYARD_CONFIG", "absent.toml")]).refusal(&[]);
     assert!(
@@ -254,6 +261,36 @@ fn paths_start_from_where_they_are_written() {
     );
     place.write(DEFAULT_FILE, "data = \"/elsewhere\"\n");
     assert!(place.refusal(&[]).contains("/elsewhere"));
+}
+
+/// The key is nobody's to see: not among the variables, not in what is printed of them.
+#[test]
+fn the_key_of_the_environment_is_taken_out() {
+    let text = "not to be seen";
+    let variables = [
+        (SECRET_KEY_VARIABLE.into(), text.into()),
+        ("PATH".into(), "/bin".into()),
+    ];
+    let found = Surroundings::new(variables.into(), "/".into());
+    assert_eq!(found.secret_key.as_ref().unwrap().reveal(), text);
+    assert_eq!(found.variables.len(), 1);
+    assert!(!format!("{found:?}").contains(text));
+}
+
+#[test]
+fn a_command_for_key_vaults_is_told_what_to_fetch() {
+    let place = Place::new(&[]);
+    for (command, good) in [
+        ("[\"fetch\", \"{url}\"]", true),
+        ("[\"fetch\", \"-x\", \"secret/{vault}/{name}\"]", true),
+        ("[\"fetch\"]", false),
+        ("[\"{name}\"]", false),
+        ("[\"fetch\", \"{vault}\"]", false),
+    ] {
+        place.write(DEFAULT_FILE, &format!("[key_vaults]\ncommand = {command}\n"));
+        assert_eq!(place.load(&[]).is_ok(), good, "{command}");
+    }
+    assert!(place.refusal(&[]).contains("{url} or {name}"));
 }
 
 #[test]
@@ -290,9 +327,57 @@ fn a_quota_of_a_family_that_no_size_is_of_is_refused() {
     assert_eq!(place.load(&[]).unwrap().sizes()["A"].family, "Mine");
 }
 
+#[test]
+fn an_account_has_the_members_of_its_kind_and_no_others() {
+    let s3 = "kind = \"s3\"\nendpoint = \"http://h:1\"\naccess_key_id = \"k\"\n";
+    for (text, refused) in [
+        (String::new(), "storage_accounts.a.directory is missing"),
+        (
+            "directory = \"d\"\nkey_file = \"k\"\n".to_owned(),
+            "storage_accounts.a.key_file does not belong here: it is of kind = \"azure\"",
+        ),
+        (
+            "kind = \"azure\"\nkey_file = \"k\"\nbucket = \"bucket\"\n".to_owned(),
+            "storage_accounts.a.bucket does not belong here: it is of kind = \"s3\"",
+        ),
+        (
+            "kind = \"azure\"\n".to_owned(),
+            "storage_accounts.a.key_file is missing",
+        ),
+        (
+            "kind = \"azure\"\nkey_file = \"k\"\nkey_variable = \"K\"\n".to_owned(),
+            "storage_accounts.a.key_file is not alone",
+        ),
+        (
+            "kind = \"azure\"\nkey_file = \"k\"\nblob_endpoint = \"h/\"\n".to_owned(),
+            "storage_accounts.a.blob_endpoint is h/: write it as https://HOST",
+        ),
+        (
+            s3.to_owned(),
+            "storage_accounts.a.secret_access_key_file is missing",
+        ),
+        (
+            format!("{s3}secret_access_key_file = \"f\"\nbucket = \"A\"\n"),
+            "storage_accounts.a.bucket is A",
+        ),
+    ] {
+        let place = Place::new(&[]);
+        place.write(DEFAULT_FILE, &format!("[storage_accounts.a]\n{text}"));
+        let said = place.refusal(&[]);
+        assert!(said.starts_with(refused), "{said}");
+    }
+    let place = Place::new(&[]);
+    place.write(DEFAULT_FILE, "[storage_accounts.a]\nkind = \"gcs\"\n");
+    assert!(place.refusal(&[]).contains("unknown variant `gcs`"));
+    let good = format!("[storage_accounts.a]\n{s3}secret_access_key_file = \"f\"\nbucket = \"lake-1\"\n");
+    place.write(DEFAULT_FILE, &good);
+    place.load(&[]).unwrap();
+}
+
 /// Every member set, by a literal that does not compile when one is missing.
 fn full() -> Config {
     let some = || Some(PathBuf::from("x"));
+    let text = || Some("x".to_owned());
     let family = FamilyQuota {
         dedicated_cores: Some(1),
         lowpriority_cores: Some(1),
@@ -322,6 +407,7 @@ fn full() -> Config {
             grace_seconds: 1,
             level: LevelWish::Plain,
             run_as: Some("x".into()),
+            mount_commands: vec!["x".into()],
         },
         limits: Limits {
             body_bytes: ByteSize(1),
@@ -351,12 +437,31 @@ fn full() -> Config {
         storage_accounts: [(
             "NAME".into(),
             StorageAccount {
-                directory: "x".into(),
-                resource_group: Some("x".into()),
+                kind: AccountKind::S3,
+                resource_group: text(),
+                directory: some(),
+                key_file: some(),
+                key_variable: text(),
+                blob_endpoint: text(),
+                file_endpoint: text(),
+                files: Some(Files::Rclone),
+                endpoint: text(),
+                region: text(),
+                bucket: text(),
+                access_key_id: text(),
+                secret_access_key_file: some(),
+                secret_access_key_variable: text(),
             },
         )]
         .into(),
         file_servers: FileServers { directory: some() },
+        secrets: Secrets { key_file: some() },
+        key_vaults: KeyVaults {
+            folder: some(),
+            command: vec!["x".into()],
+            timeout_seconds: 1,
+            parallel: 1,
+        },
     }
 }
 

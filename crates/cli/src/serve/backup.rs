@@ -10,7 +10,9 @@ use trainyard_server::Clock;
 use trainyard_store::{Store, StoreError, db};
 
 use super::ports::{SystemClock, monotonic};
-use super::{LINK_KEY, SEAL_KEY, STORE, seal_key};
+use super::{LINK_KEY, STORE, key};
+use crate::config::Config;
+use crate::config::layers::Surroundings;
 
 /// Copies the store of a data folder to a new file; its server may be running. Secrets stay sealed: the key
 /// is not in the copy.
@@ -22,7 +24,8 @@ pub fn backup(data: &Path, to: &Path) -> anyhow::Result<()> {
 /// damaged or not. Attempts and uids given out from now on are above all that the old store can have given out.
 ///
 /// Until the last step, which is renames alone, the store that was there is the store.
-pub fn restore(from: &Path, data: &Path) -> anyhow::Result<()> {
+pub fn restore(from: &Path, config: &Config, surroundings: &Surroundings) -> anyhow::Result<()> {
+    let data = config.data();
     db::check(from).with_context(|| format!("{} cannot be restored", from.display()))?;
     let _lock = trainyard_store::lock::FolderLock::acquire(data)?;
     let now = SystemClock.now();
@@ -33,7 +36,7 @@ pub fn restore(from: &Path, data: &Path) -> anyhow::Result<()> {
     );
     remove(&draft)?;
     remove(&ready)?;
-    let restored = raised(from, &draft, data, now).and_then(|()| {
+    let restored = raised(from, &draft, config, surroundings, now).and_then(|()| {
         // One file, whole and on disk, whatever the draft still has in its log.
         db::backup(&draft, &ready)?;
         keep_aside(&store, now)?;
@@ -51,29 +54,45 @@ fn put(ready: &Path, store: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Copies a backup to `draft`, opens it with the folder's key, and raises its floors.
-fn raised(from: &Path, draft: &Path, data: &Path, now: Timestamp) -> anyhow::Result<()> {
-    let key = data.join(SEAL_KEY);
-    ensure!(
-        key.is_file(),
-        "there is no {}, and without it the secrets in {} stay sealed: copy the file {SEAL_KEY} of the folder \
-         that the backup was made of, mode 600",
-        key.display(),
-        from.display()
-    );
+/// Copies a backup to `draft`, opens it with the keys that are here, and raises its floors.
+fn raised(
+    from: &Path,
+    draft: &Path,
+    config: &Config,
+    surroundings: &Surroundings,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    let unreadable = || format!("{} cannot be opened", from.display());
+    // The backup counts as the store: a new key would open nothing of it.
+    let ring = key::ring(config, surroundings, from).with_context(unreadable)?;
     db::backup(from, draft)?;
     let settings = db::Settings::new(Arc::new(monotonic()));
-    let store = Store::open(draft, &settings, seal_key(data)?)?;
-    let raised = store
-        .write(move |tx| -> Result<(), StoreError> {
+    let store = Store::open(draft, &settings, ring)?;
+    let raised = every_key_is_here(&store).with_context(unreadable).and_then(|()| {
+        let write = store.write(move |tx| -> Result<(), StoreError> {
             tx.ensure_secret(LINK_KEY, &[0; 32])?;
             tx.raise_floors(now)
-        })
-        .wait();
+        });
+        let done = write.wait().map_err(|error| error.flatten());
+        done.with_context(unreadable)
+    });
     store.close();
     raised
-        .map_err(|error| error.flatten())
-        .with_context(|| format!("{} cannot be opened with {}", from.display(), key.display()))
+}
+
+/// The key may have been replaced since the backup was made.
+fn every_key_is_here(store: &Store) -> anyhow::Result<()> {
+    let here = store.key_ids();
+    for (id, count) in store.sealed_by()? {
+        ensure!(
+            here.contains(&id),
+            "{count} of its secrets are sealed by the key {id}, and {} gives {}: give the key {id} there too, as one more \
+             line, and restore again; `trainyard key rotate` then seals them anew",
+            store.key_origin(),
+            here.join(" and "),
+        );
+    }
+    Ok(())
 }
 
 /// Gives a store another name, with what belongs to it. Its own file keeps the old name too, until it is replaced.

@@ -1,7 +1,9 @@
 //! The joint between this command and the rooms it runs: the server, the node process, the store's files.
 
+mod accounts;
 mod backup;
 mod files;
+mod key;
 mod listen;
 mod ports;
 mod scratch;
@@ -14,6 +16,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 pub use backup::{backup, restore};
+pub use key::{Keys, keys};
 pub use scratch::{Scratch, Scratches};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -21,20 +24,17 @@ use tracing::info;
 use trainyard_engine_local::{LocalEngine, NodeProgram, end_all};
 use trainyard_server::{App, Ports, Random, SignInKey, Stop};
 use trainyard_storage::{AccountName, Kind, LinkKey, ShareName};
-use trainyard_store::db::Settings as DbSettings;
 use trainyard_store::lock::FolderLock;
-use trainyard_store::seal::SealKey;
 use trainyard_store::{Store, StoreError};
+use trainyard_vaults::Fetcher;
 
 use crate::config::Config;
 use crate::config::layers::Surroundings;
 use listen::{AdminSocket, Listening};
-use ports::{SystemClock, SystemRandom, monotonic};
+use ports::{SystemClock, SystemRandom};
 
 /// The store's file in the data folder.
 const STORE: &str = "trainyard.db";
-/// The key that seals its secrets.
-const SEAL_KEY: &str = "secret-key";
 /// Under what the store keeps the subscription made at the first start, and the key of download links.
 const SUBSCRIPTION: &str = "subscription";
 const LINK_KEY: &str = "link_key";
@@ -75,13 +75,10 @@ impl Running {
 /// Starts the server: listening and ready when this returns.
 pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Result<Running> {
     let data = config.data().to_owned();
+    key::keep_private();
     let lock = FolderLock::acquire(&data)?;
     let random = SystemRandom;
-    let store = Store::open(
-        &data.join(STORE),
-        &DbSettings::new(Arc::new(monotonic())),
-        seal_key(&data)?,
-    )?;
+    let store = key::open_store(config, surroundings)?;
     let facts = first_facts(&store, &random)?;
     let engine = Arc::new(LocalEngine::open(
         &settings::engine_root(&data),
@@ -97,8 +94,9 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
         random: Arc::new(SystemRandom),
         store: store.clone(),
         engine: engine.clone(),
-        accounts: Arc::new(settings::accounts(config)?),
+        accounts: Arc::new(accounts::accounts(config, surroundings)?),
         file_servers: settings::file_servers(config),
+        vaults: settings::vaults(config, surroundings),
         link_key: Arc::new(LinkKey::new(facts.link_key)),
         sign_in_key: Arc::new(SignInKey::new(facts.sign_in_key)),
     };
@@ -113,6 +111,7 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
             });
         }
     });
+    let vaults = ports.vaults.clone();
     let app = App::new(
         settings::service(config, facts.subscription, facts.tenant)?,
         ports,
@@ -128,6 +127,7 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
         app,
         store,
         engine,
+        vaults,
         data,
         grace: config.local.grace_seconds,
         _lock: lock,
@@ -143,6 +143,7 @@ struct House {
     app: Arc<App>,
     store: Store,
     engine: Arc<LocalEngine>,
+    vaults: Option<Fetcher>,
     data: PathBuf,
     grace: u32,
     _lock: FolderLock,
@@ -191,6 +192,9 @@ impl House {
         };
         let (by_tcp, by_socket, ()) = tokio::join!(by_tcp, by_socket, ended);
         self.app.end_pump();
+        if let Some(vaults) = self.vaults {
+            tokio::task::spawn_blocking(move || vaults.end()).await?;
+        }
         tokio::task::spawn_blocking(move || pump.join())
             .await?
             .map_err(|_| anyhow::anyhow!("the pump panicked"))?;
@@ -251,17 +255,10 @@ fn first_facts(store: &Store, random: &dyn Random) -> anyhow::Result<Facts> {
     })
 }
 
-fn seal_key(data: &Path) -> anyhow::Result<SealKey> {
-    Ok(SealKey::load_or_create(
-        &data.join(SEAL_KEY),
-        trainyard_store::seal::system_random(),
-    )?)
-}
-
 /// The directory behind a file share of the built-in storage, made if it is missing.
 pub fn share_directory(config: &Config, account: &str, share: &str) -> anyhow::Result<PathBuf> {
     let (account, share) = (AccountName::new(account)?, ShareName::new(share)?);
-    Ok(settings::accounts(config)?.ensure(&account, Kind::FileShare, &share)?)
+    Ok(accounts::directories(config)?.ensure(&account, Kind::FileShare, &share)?)
 }
 
 /// Runs a node to its end.

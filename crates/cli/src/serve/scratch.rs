@@ -20,7 +20,7 @@ use trainyard_store::db::InlineHandle;
 use trainyard_store::seal::{SealKey, system_random};
 
 use super::ports::{SystemClock, SystemRandom};
-use super::settings;
+use super::{accounts, settings};
 use crate::config::Config;
 use crate::config::layers::{Flag, Surroundings, load};
 
@@ -127,8 +127,9 @@ impl Scratches {
             random: Arc::new(SystemRandom),
             store: Store::inline(InlineHandle::memory()?, key)?,
             engine: Arc::new(NoNodes),
-            accounts: Arc::new(settings::accounts(&config)?),
+            accounts: Arc::new(accounts::directories(&config)?),
             file_servers: settings::file_servers(&config),
+            vaults: None,
             link_key: Arc::new(LinkKey::new(secret)),
             sign_in_key: Arc::new(SignInKey::new(secret)),
         };

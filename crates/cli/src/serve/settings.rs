@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -10,8 +11,10 @@ use trainyard_domain::name::SubscriptionId;
 use trainyard_engine_local::{Account, IsolationSettings, isolation_here};
 use trainyard_node::container;
 use trainyard_server::{Quotas, Settings, VmSize};
-use trainyard_storage::{AccountName, Accounts, FileServers};
+use trainyard_storage::{AccountName, FileServers};
+use trainyard_vaults::{Fetcher, Vaults};
 
+use super::ports::monotonic;
 use crate::config::catalogue::{FAMILIES, has_premium_storage};
 use crate::config::layers::Surroundings;
 use crate::config::{Config, LevelWish, MissingGpus};
@@ -94,15 +97,18 @@ fn quotas(config: &Config) -> Quotas {
     }
 }
 
-/// Storage accounts: those of the configuration, all others beneath the data folder.
-pub fn accounts(config: &Config) -> anyhow::Result<Accounts> {
-    let mut own = BTreeMap::new();
-    for (name, account) in &config.storage_accounts {
-        let name =
-            AccountName::new(name).with_context(|| format!("storage_accounts.{name} is not a good name"))?;
-        own.insert(name, account.directory.clone());
-    }
-    Ok(Accounts::new(config.data(), own))
+/// How secrets of key vaults are had, if at all. The command is the operator's own and gets this process's environment,
+/// which the key is not in.
+pub fn vaults(config: &Config, surroundings: &Surroundings) -> Option<Fetcher> {
+    let own = &config.key_vaults;
+    let vaults = Vaults::new(trainyard_vaults::Settings {
+        folder: own.folder.clone(),
+        command: own.command.clone(),
+        environment: surroundings.variables.clone(),
+        timeout: Duration::from_secs(u64::from(own.timeout_seconds)),
+        parallel: own.parallel as usize,
+    })?;
+    Some(Fetcher::new(vaults, Arc::new(monotonic())))
 }
 
 /// Folders of file servers: where the configuration says, else in the data folder.
@@ -129,6 +135,7 @@ pub fn local_engine(
         gpus: trainyard_engine_local::GpuSource::Machine,
         environment: passed.collect(),
         containers: containers(config),
+        mount_commands: config.local.mount_commands.clone(),
         leave_within: Duration::from_secs(u64::from(config.local.grace_seconds) + 5),
         ..trainyard_engine_local::Settings::default()
     })
@@ -162,18 +169,22 @@ fn isolation(config: &Config) -> anyhow::Result<Option<IsolationSettings>> {
 /// What jobs of isolated nodes must not see: the data folder, and what else the configuration keeps data or keys in.
 /// Folders are made if missing: one that comes later would not be hidden.
 fn hidden(config: &Config) -> anyhow::Result<Vec<PathBuf>> {
-    let accounts = config
-        .storage_accounts
-        .values()
-        .map(|account| account.directory.as_path());
+    let accounts = || config.storage_accounts.values();
     let folders = [Some(config.data()), config.file_servers.directory.as_deref()];
+    let folders = folders.into_iter().flatten();
     let mut hidden = Vec::new();
-    for folder in folders.into_iter().flatten().chain(accounts) {
+    for folder in folders.chain(accounts().filter_map(|account| account.directory.as_deref())) {
         std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
         hidden.push(folder.canonicalize()?);
     }
-    let key = config.tls.key.as_deref();
-    hidden.extend(key.and_then(|key| key.canonicalize().ok()));
+    let own = [
+        &config.tls.key,
+        &config.secrets.key_file,
+        &config.key_vaults.folder,
+    ];
+    let of_accounts = accounts().flat_map(|account| [&account.key_file, &account.secret_access_key_file]);
+    let keys = own.into_iter().chain(of_accounts).flatten();
+    hidden.extend(keys.filter_map(|key| key.canonicalize().ok()));
     Ok(hidden)
 }
 

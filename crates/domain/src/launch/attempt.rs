@@ -5,6 +5,7 @@ use crate::name::Name;
 use crate::spec::JobSpec;
 use crate::state::{OutputLayout, PlacedNode, Share};
 
+use super::behind::Behind;
 use super::plan::NodePaths;
 
 /// One attempt of a job on its nodes: all that its plans are made of.
@@ -31,8 +32,8 @@ pub struct JobLaunch<'a> {
     pub task_ports: &'a [u16],
     /// Where things are on a node.
     pub paths: &'a dyn Fn(Uid) -> NodePaths,
-    /// The real directory of a share.
-    pub shares: &'a dyn Fn(&Share) -> String,
+    /// What is behind a share.
+    pub shares: &'a dyn Fn(&Share) -> Behind,
     /// The real directory of an entry of `fileServers`.
     pub file_servers: &'a dyn Fn(usize) -> String,
     /// How many GPUs a node has.

@@ -10,12 +10,12 @@ use super::container::{Container, FAILED_STARTING_CONTAINER, container};
 use super::mounts::mounts;
 use super::plan::LaunchPlan;
 use super::site::Site;
-use super::unavailable::job_unavailable;
+use super::unavailable::{job_unavailable, vault_unavailable};
 use super::work::Work;
 
 /// What each node has to do for the job, or what the job asks for that this version cannot do.
 pub fn job_plans(job: &JobLaunch<'_>) -> Result<Vec<(Uid, LaunchPlan)>, BatchAiError> {
-    if let Some(error) = job_unavailable(job.spec) {
+    if let Some(error) = job_unavailable(job.spec).or_else(|| vault_unavailable(job.spec)) {
         return Err(error);
     }
     let work = Work::of(job.spec);

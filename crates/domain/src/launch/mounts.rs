@@ -3,8 +3,10 @@
 use crate::spec::{AzureFileShareReference, MountVolumes};
 use crate::state::{OutputPlace, Share, ShareKind};
 
+use super::asked::Asked;
+use super::behind;
 use super::path::{join, parts};
-use super::plan::{self, Mount};
+use super::plan::Mount;
 
 /// A volume of a cluster or a job.
 pub(super) struct Volume {
@@ -15,6 +17,12 @@ pub(super) struct Volume {
     pub relative: String,
     /// What is behind it; `None` when that cannot be mounted.
     pub behind: Option<Behind>,
+    /// The modes of files and directories, octal, where the request names them.
+    pub modes: Option<(String, String)>,
+    /// How it is asked for.
+    pub asked: Asked,
+    /// Options of the mount.
+    pub options: Option<String>,
 }
 
 /// What can be behind a volume.
@@ -23,40 +31,56 @@ pub(super) enum Behind {
     Share(OutputPlace),
     /// The file server of this entry of `fileServers`.
     FileServer(usize),
+    /// A command of the user's.
+    Command(String),
 }
 
 /// All volumes, in the order of the members and their entries.
 pub(super) fn volumes(all: &MountVolumes) -> Vec<Volume> {
     let shares = all.azure_file_shares.iter().enumerate().map(|(i, share)| {
         let member = format!("azureFileShares[{i}].azureFileUrl");
-        let behind = file_share(share).map(Behind::Share);
-        volume(member, &share.relative_mount_path, behind)
+        Volume {
+            modes: Some((share.file_mode.clone(), share.directory_mode.clone())),
+            ..volume(
+                member,
+                &share.relative_mount_path,
+                file_share(share).map(Behind::Share),
+            )
+        }
     });
     let blobs = all.azure_blob_file_systems.iter().enumerate().map(|(i, blob)| {
         let member = format!("azureBlobFileSystems[{i}].containerName");
         let behind = place(&blob.account_name, ShareKind::Blob, &blob.container_name, "");
-        volume(member, &blob.relative_mount_path, behind.map(Behind::Share))
+        Volume {
+            options: blob.mount_options.clone(),
+            ..volume(member, &blob.relative_mount_path, behind.map(Behind::Share))
+        }
     });
     let servers = all.file_servers.iter().enumerate().map(|(i, server)| {
         let member = format!("fileServers[{i}].relativeMountPath");
-        volume(member, &server.relative_mount_path, Some(Behind::FileServer(i)))
+        Volume {
+            asked: Asked::FileServer(server.file_server.as_str().to_owned()),
+            options: server.mount_options.clone(),
+            ..volume(member, &server.relative_mount_path, Some(Behind::FileServer(i)))
+        }
     });
-    let unmanaged = all.unmanaged_file_systems.iter().map(|other| {
-        volume(
-            "unmanagedFileSystems".to_owned(),
-            &other.relative_mount_path,
-            None,
-        )
+    let unmanaged = all.unmanaged_file_systems.iter().enumerate().map(|(i, other)| {
+        let member = format!("unmanagedFileSystems[{i}].relativeMountPath");
+        let behind = Behind::Command(other.mount_command.clone());
+        Volume {
+            asked: Asked::Unmanaged,
+            ..volume(member, &other.relative_mount_path, Some(behind))
+        }
     });
     shares.chain(blobs).chain(servers).chain(unmanaged).collect()
 }
 
-/// The mounts of all volumes beneath `root`: a volume inside another comes after it. `shares` tells the real
-/// directory of a share, `file_servers` that of an entry of `fileServers`.
+/// The mounts of all volumes beneath `root`: a volume inside another comes after it. `shares` tells what is behind
+/// a share, `file_servers` the real directory of an entry of `fileServers`.
 pub(super) fn mounts(
     all: Option<&MountVolumes>,
     root: &str,
-    shares: &dyn Fn(&Share) -> String,
+    shares: &dyn Fn(&Share) -> behind::Behind,
     file_servers: &dyn Fn(usize) -> String,
 ) -> Vec<Mount> {
     let mut mounts: Vec<Mount> = all
@@ -64,13 +88,20 @@ pub(super) fn mounts(
         .unwrap_or_default()
         .iter()
         .filter_map(|volume| {
-            let source = match volume.behind.as_ref()? {
-                Behind::Share(place) => join(&shares(&place.share), &place.path),
-                Behind::FileServer(entry) => file_servers(*entry),
+            let behind = match volume.behind.as_ref()? {
+                Behind::Share(place) => shares(&place.share).beneath(&place.path),
+                Behind::FileServer(entry) => behind::Behind::Source(file_servers(*entry)),
+                Behind::Command(command) => behind::Behind::Command(command.clone()),
+            };
+            let behind = match &volume.modes {
+                Some((file, directory)) => behind.with_modes(file, directory),
+                None => behind,
             };
             Some(Mount {
                 path: join(root, &volume.relative),
-                behind: plan::Behind::Source(source),
+                behind,
+                asked: volume.asked.clone(),
+                options: volume.options.clone(),
             })
         })
         .collect();
@@ -81,10 +112,28 @@ pub(super) fn mounts(
 fn volume(member: String, relative: &str, behind: Option<Behind>) -> Volume {
     // A path with `..` is refused when it is sent; if one came here, its volume could not be mounted.
     let clean = parts(relative);
+    let asked = match &behind {
+        Some(Behind::Share(place)) => asked_share(&place.share),
+        Some(Behind::FileServer(_) | Behind::Command(_)) | None => Asked::Unsaid,
+    };
     Volume {
         member,
         relative: clean.as_ref().map_or_else(String::new, |parts| parts.join("/")),
         behind: clean.and(behind),
+        modes: None,
+        asked,
+        options: None,
+    }
+}
+
+fn asked_share(share: &Share) -> Asked {
+    let (account, name) = (share.account.clone(), share.name.clone());
+    match share.kind {
+        ShareKind::File => Asked::FileShare { account, share: name },
+        ShareKind::Blob => Asked::Container {
+            account,
+            container: name,
+        },
     }
 }
 

@@ -6,12 +6,13 @@ use crate::ids::{GpuId, Uid};
 use crate::spec::{ClusterSpec, SetupTask};
 use crate::state::{BatchAiError, Share};
 
+use super::behind::Behind;
 use super::environment::{self, Variables};
 use super::mounts::mounts;
 use super::path::{MOUNT_ROOT, join, resolve_directory};
 use super::plan::{NodePaths, NodePlan, Process};
 use super::script::bash;
-use super::unavailable::cluster_unavailable;
+use super::unavailable::{cluster_unavailable, vault_unavailable};
 
 /// A node to be set up: all that its plan is made of.
 pub struct NodeLaunch<'a> {
@@ -27,8 +28,8 @@ pub struct NodeLaunch<'a> {
     pub std_out_err_path_suffix: &'a str,
     /// Where things are on the node.
     pub paths: &'a NodePaths,
-    /// The real directory of a share.
-    pub shares: &'a dyn Fn(&Share) -> String,
+    /// What is behind a share.
+    pub shares: &'a dyn Fn(&Share) -> Behind,
     /// The real directory of an entry of `fileServers`.
     pub file_servers: &'a dyn Fn(usize) -> String,
     /// GPUs that are its own.
@@ -37,7 +38,7 @@ pub struct NodeLaunch<'a> {
 
 /// What the node has to be, or what its cluster asks for that this version cannot do.
 pub fn node_plan(node: &NodeLaunch<'_>) -> Result<NodePlan, BatchAiError> {
-    if let Some(error) = cluster_unavailable(node.cluster) {
+    if let Some(error) = cluster_unavailable(node.cluster).or_else(|| vault_unavailable(node.cluster)) {
         return Err(error);
     }
     let setup = node.cluster.node_setup.as_ref();

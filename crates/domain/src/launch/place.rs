@@ -61,7 +61,7 @@ pub fn locate(
         .max_by_key(|(depth, _)| *depth)?;
     let behind = match volume.behind.as_ref()? {
         Behind::Share(behind) => behind,
-        Behind::FileServer(_) => return None,
+        Behind::FileServer(_) | Behind::Command(_) => return None,
     };
     let inside = join(&behind.path, &path[depth..].join("/"));
     Some(OutputPlace {

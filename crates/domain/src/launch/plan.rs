@@ -1,13 +1,14 @@
 //! The shape of a launch plan. Server and nodes share it, so it is versioned (see `node`'s files).
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{GpuId, PlacementId, Uid};
 
+use super::asked::Asked;
+use super::behind::Behind;
 use super::container::Container;
 
 /// Beginning of the names of the sockets in the shared directory by which nodes take commands; the node's address
@@ -109,21 +110,22 @@ pub struct Mount {
     /// What is behind it.
     #[serde(flatten)]
     pub behind: Behind,
+    /// How it was asked for.
+    #[serde(default)]
+    pub asked: Asked,
+    /// Options of the mount as its user wrote them; what of them has a meaning is up to what is behind it.
+    #[serde(default)]
+    pub options: Option<String>,
 }
 
-/// What is behind a volume. Which tool mounts it is told by its kind.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Behind {
-    /// A directory of this machine, which is there already.
-    Source(String),
-}
-
-/// What it is, without secrets.
-impl fmt::Display for Behind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Behind::Source(directory) => f.write_str(directory),
+impl Mount {
+    /// A volume at `path`, without options, of which nothing is known but what is behind it.
+    pub fn new(path: impl Into<String>, behind: Behind) -> Mount {
+        Mount {
+            path: path.into(),
+            behind,
+            asked: Asked::Unsaid,
+            options: None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What this version cannot do yet, said by name and never in silence.
 
-use crate::spec::{ClusterSpec, JobSpec, MountVolumes, SecretSource, SecretVariable};
+use crate::spec::{ClusterSpec, JobSpec, MountVolumes, Vaulted};
 use crate::state::BatchAiError;
 
 use super::mounts::volumes;
@@ -8,35 +8,16 @@ use super::mounts::volumes;
 /// Why this version cannot run the job, if so: the first thing it asks for that is not built yet.
 pub fn job_unavailable(spec: &JobSpec) -> Option<BatchAiError> {
     volume_unavailable(spec.mount_volumes.as_ref(), "properties.mountVolumes")
-        .or_else(|| secret_unavailable(&spec.secrets, "properties.secrets"))
-        .or_else(|| password_unavailable(spec))
-}
-
-fn password_unavailable(spec: &JobSpec) -> Option<BatchAiError> {
-    let credentials = spec.container_settings.as_ref()?.credentials.as_ref()?;
-    let at = "properties.containerSettings.imageSourceRegistry.credentials";
-    matches!(credentials.password, SecretSource::Vault(_)).then(|| {
-        missing(
-            &format!("{at}.passwordSecretReference"),
-            &format!("Give the password in {at}.password."),
-        )
-    })
 }
 
 /// Why this version cannot set up nodes of the cluster, if so.
 pub fn cluster_unavailable(spec: &ClusterSpec) -> Option<BatchAiError> {
     let setup = spec.node_setup.as_ref()?;
-    let secrets = setup.setup_task.as_ref().map_or(&[][..], |task| &task.secrets);
     volume_unavailable(setup.mount_volumes.as_ref(), "properties.nodeSetup.mountVolumes")
-        .or_else(|| secret_unavailable(secrets, "properties.nodeSetup.setupTask.secrets"))
 }
 
 fn volume_unavailable(mounts: Option<&MountVolumes>, at: &str) -> Option<BatchAiError> {
     let mounts = mounts?;
-    let instead = "Use azureFileShares, azureBlobFileSystems or fileServers.";
-    if !mounts.unmanaged_file_systems.is_empty() {
-        return Some(missing(&format!("{at}.unmanagedFileSystems"), instead));
-    }
     let wrong = volumes(mounts).into_iter().find(|v| v.behind.is_none())?;
     let member = format!("{at}.{}", wrong.member);
     let text = format!(
@@ -46,12 +27,16 @@ fn volume_unavailable(mounts: Option<&MountVolumes>, at: &str) -> Option<BatchAi
     Some(BatchAiError::not_available(&member, text))
 }
 
-fn secret_unavailable(secrets: &[SecretVariable], at: &str) -> Option<BatchAiError> {
-    let i = secrets
-        .iter()
-        .position(|secret| matches!(secret.value, SecretSource::Vault(_)))?;
-    let member = format!("{at}[{i}].valueSecretReference");
-    Some(missing(&member, &format!("Give the secret in {at}[{i}].value.")))
+/// Why nothing can be started from the spec as it is, if so: a secret of it lies in a key vault, and was not fetched.
+pub fn vault_unavailable(spec: &(impl Vaulted + Clone)) -> Option<BatchAiError> {
+    let (member, reference) = spec.first_reference()?;
+    let in_clear = member.replace("SecretReference", "");
+    let text = format!(
+        "{member} is in the key vault {}, and this server fetches nothing from key vaults: set key_vaults.folder or \
+         key_vaults.command in its configuration, or give the secret in {in_clear}.",
+        reference.vault_name()
+    );
+    Some(BatchAiError::not_available(&member, text))
 }
 
 /// What is asked for with `member` is not built yet; `instead` says what is.

@@ -10,6 +10,7 @@ mod flat;
 mod job;
 mod mounts;
 mod toolkit;
+mod vault;
 
 pub use check::{Checked, check_tags};
 pub use cluster::*;
@@ -19,8 +20,8 @@ pub use job::*;
 pub use mounts::*;
 use serde::{Deserialize, Serialize};
 pub use toolkit::*;
+pub use vault::*;
 
-use crate::resource_id::ResourceId;
 use crate::secret::Secret;
 
 /// A secret given in clear or by reference to a vault; exactly one of the two (behaviour.md section 13).
@@ -31,16 +32,6 @@ pub enum SecretSource {
     Value(Secret),
     /// In a key vault.
     Vault(KeyVaultSecretReference),
-}
-
-/// A secret in a key vault.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct KeyVaultSecretReference {
-    /// Id of the vault.
-    pub source_vault: ResourceId,
-    /// URL of the secret, with or without version.
-    pub secret_url: String,
 }
 
 /// A plain environment variable.

@@ -48,7 +48,7 @@ pub struct JobStatus {
     pub losses: u32,
     /// Start, end, exit code and errors, as shown.
     pub execution: Option<ExecutionInfo>,
-    /// Why it waits, in plain words; only while it is queued.
+    /// Why it waits, in plain words: while it is queued, and while its secrets are fetched before it begins.
     pub waiting: Option<String>,
     /// Why it is back in the line; only while it is queued again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -202,6 +202,9 @@ pub enum Verdict {
     Stopped,
     /// It could not be started at all: an error with a code of errors.md, and the exit code shown.
     NotStarted(BatchAiError, Option<i32>),
+    /// Its processes ended with this exit code, and a volume failed: one died while they ran, or what they wrote did
+    /// not reach its store.
+    VolumeFailed(BatchAiError, i32),
 }
 
 /// Start and end of the latest run.
@@ -299,6 +302,7 @@ pub enum JobRefusal {
 pub const JOB_TERMINATED: &str = "JobTerminated";
 /// Code of a job whose command failed (errors.md).
 pub const JOB_FAILED: &str = "JobFailed";
+const EXITED_BADLY: &str = "Job failed with non-zero exit code";
 /// Code of a job whose preparation failed (errors.md).
 pub const JOB_PREPARATION_FAILED: &str = "JobPreparationFailed";
 /// Code of a job that ran too long (behaviour.md section 4, our choice).
@@ -450,7 +454,10 @@ impl JobStatus {
         match (&placed.seen, &seen) {
             (Seen::Nothing, Seen::Active | Seen::Decided | Seen::Ended(_) | Seen::Lost)
             | (Seen::Active, Seen::Decided | Seen::Ended(_) | Seen::Lost)
-            | (Seen::Decided, Seen::Ended(_) | Seen::Lost) => placed.seen = seen,
+            | (Seen::Decided, Seen::Ended(_) | Seen::Lost) => {
+                placed.seen = seen;
+                self.waiting = None;
+            }
             (Seen::Nothing | Seen::Active | Seen::Decided | Seen::Ended(_) | Seen::Lost, _) => {
                 return Err(JobRefusal::NoChange);
             }
@@ -527,13 +534,7 @@ impl JobStatus {
         let failure = |code: &str, message: &str| vec![BatchAiError::new(code, message)];
         match verdict {
             Verdict::Exited(0) => self.finish(now, Some(0), Vec::new()),
-            Verdict::Exited(code) => {
-                self.finish(
-                    now,
-                    Some(code),
-                    failure(JOB_FAILED, "Job failed with non-zero exit code"),
-                );
-            }
+            Verdict::Exited(code) => self.finish(now, Some(code), failure(JOB_FAILED, EXITED_BADLY)),
             Verdict::PreparationFailed(code) => {
                 let text = "Job preparation task failed with non-zero exit code";
                 self.finish(now, Some(code), failure(JOB_PREPARATION_FAILED, text));
@@ -545,6 +546,12 @@ impl JobStatus {
             }
             Verdict::Stopped => self.finish(now, None, vec![terminated()]),
             Verdict::NotStarted(error, code) => self.finish(now, code, vec![error]),
+            // Whoever looks at nothing but the exit code must not take it for a success.
+            Verdict::VolumeFailed(error, 0) => self.finish(now, Some(NOT_STARTED), vec![error]),
+            Verdict::VolumeFailed(error, code) => {
+                let errors = [BatchAiError::new(JOB_FAILED, EXITED_BADLY), error];
+                self.finish(now, Some(code), errors.to_vec());
+            }
         }
     }
 

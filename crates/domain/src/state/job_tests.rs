@@ -290,3 +290,21 @@ fn the_stored_form_without_pre_emption_is_still_read() {
     assert_eq!(status.layout, OutputLayout::Usual);
     assert!(!crate::stored::write(&status).unwrap().contains("returned"));
 }
+
+#[test]
+fn a_volume_that_failed_fails_the_job_whatever_the_command_said() {
+    let lost = BatchAiError::new("VolumeNotStored", "a file did not reach its store");
+    let codes = |exit| {
+        let failed = report(
+            &placed(1),
+            0,
+            Seen::Ended(Verdict::VolumeFailed(lost.clone(), exit)),
+        );
+        let execution = failed.unwrap().execution.unwrap();
+        let codes: Vec<String> = execution.errors.into_iter().map(|error| error.code).collect();
+        (execution.exit_code, codes)
+    };
+    assert_eq!(codes(0), (Some(-1), vec!["VolumeNotStored".to_owned()]));
+    let both = vec![JOB_FAILED.to_owned(), "VolumeNotStored".to_owned()];
+    assert_eq!(codes(5), (Some(5), both));
+}

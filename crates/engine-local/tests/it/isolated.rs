@@ -22,10 +22,9 @@ fn say(yard: &Yard, job: i64, node: Uid, script: &str) -> String {
 fn add_volume(yard: &Yard, plan: &mut LaunchPlan, name: &str, at: &str) {
     let source = yard.root.join(name);
     fs::create_dir_all(&source).unwrap();
-    plan.mounts.push(Mount {
-        path: format!("{}/mounts/{at}", plan.job_directory),
-        behind: Behind::Source(source.display().to_string()),
-    });
+    let path = format!("{}/mounts/{at}", plan.job_directory);
+    plan.mounts
+        .push(Mount::new(path, Behind::Source(source.display().to_string())));
 }
 
 /// All that is mounted on the machine, as this process sees it.
@@ -45,7 +44,7 @@ fn paths_are_those_of_the_original_service_and_the_host_name_is_the_nodes() {
     );
     let lines: Vec<&str> = said.lines().collect();
     assert_eq!(lines[0], "/mnt/batch/tasks/shared/LS_root/jobs/job-1-1");
-    assert_eq!(lines[1], "tvm-1_1");
+    assert_eq!(lines[1], "tvm-1-1");
     assert!(lines[2].starts_with("127.0.0.1"), "{said}");
     assert_eq!(lines[4], "0");
 }
@@ -164,10 +163,7 @@ fn a_volume_does_not_follow_a_link_that_a_job_has_laid() {
     let mut plan = yard.plan(id(2), node, "true");
     let path = format!("{jobs}/trap/x");
     let source = elsewhere.display().to_string();
-    plan.mounts.push(Mount {
-        path,
-        behind: Behind::Source(source),
-    });
+    plan.mounts.push(Mount::new(path, Behind::Source(source)));
     yard.launch(node, plan);
     let verdict = yard.verdict(id(2), node);
     assert!(

@@ -129,10 +129,9 @@ fn directories_mounts_and_files_are_made_and_leave_with_the_next_job() {
     let job = plan.job_directory.clone();
     let share = yard.root.join("share");
     fs::create_dir(&share).unwrap();
-    plan.mounts.push(Mount {
-        behind: Behind::Source(share.display().to_string()),
-        path: format!("{job}/mounts/share"),
-    });
+    let source = Behind::Source(share.display().to_string());
+    plan.mounts
+        .push(Mount::new(format!("{job}/mounts/share"), source));
     plan.directories.push(format!("{job}/out"));
     plan.files = BTreeMap::from([(format!("{job}/hostfile"), "127.0.0.1\n".to_owned())]);
     yard.launch(node, plan);
@@ -165,10 +164,8 @@ fn a_mount_where_something_else_is_fails_the_job() {
     let taken = yard.root.join("taken");
     fs::write(&taken, "").unwrap();
     let mut plan = yard.plan(id(1), node, "true");
-    plan.mounts.push(Mount {
-        behind: Behind::Source(yard.root.join("share").display().to_string()),
-        path: taken.display().to_string(),
-    });
+    let source = Behind::Source(yard.root.join("share").display().to_string());
+    plan.mounts.push(Mount::new(taken.display().to_string(), source));
     yard.launch(node, plan);
     match yard.verdict(id(1), node) {
         Verdict::NotStarted(error, Some(-1)) => assert_eq!(error.code, "MountFailed"),

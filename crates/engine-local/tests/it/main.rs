@@ -11,5 +11,7 @@ mod images;
 mod isolated;
 mod jobs;
 mod remote;
+mod store;
 mod survival;
+mod volumes;
 mod yard;

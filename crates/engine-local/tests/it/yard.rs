@@ -34,6 +34,10 @@ pub struct Yard {
     namespaces: Mutex<BTreeSet<PathBuf>>,
     /// The GPUs of the machine, from the next opening on.
     pub gpus: Vec<GpuId>,
+    /// Programs that mount commands may run, from the next opening on.
+    pub mount_commands: Vec<String>,
+    /// The PATH of what nodes run, from the next opening on.
+    pub path: Option<String>,
     program: NodeProgram,
     containers: container::Settings,
     _folder: TempDir,
@@ -144,6 +148,11 @@ impl Yard {
         yard
     }
 
+    /// Yards with plain and, where they can be had, with isolated nodes.
+    pub fn levels() -> Vec<Yard> {
+        [Yard::new()].into_iter().chain(Yard::isolated()).collect()
+    }
+
     fn empty(path: &str) -> Yard {
         // Not beneath /tmp, which isolated nodes have for themselves.
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
@@ -159,6 +168,8 @@ impl Yard {
             isolated: false,
             namespaces: Mutex::default(),
             gpus: Vec::new(),
+            mount_commands: Vec::new(),
+            path: None,
             program,
             containers: container::Settings::default(),
             engine: None,
@@ -169,10 +180,12 @@ impl Yard {
     }
 
     pub fn open(&mut self) {
-        let environment = BTreeMap::from([("PASSED_ON".to_owned(), "yes".to_owned())]);
+        let mut environment = BTreeMap::from([("PASSED_ON".to_owned(), "yes".to_owned())]);
+        environment.extend(self.path.clone().map(|path| ("PATH".to_owned(), path)));
         let settings = Settings {
             environment,
             cgroups: self.cgroups,
+            mount_commands: self.mount_commands.clone(),
             gpus: GpuSource::These(self.gpus.clone()),
             containers: self.containers.clone(),
             isolation: self.isolated.then(|| IsolationSettings {
@@ -329,9 +342,9 @@ impl Yard {
         let out = self.shown_out(uid, &setup_out);
         let behind = self.root.join("out");
         fs::create_dir_all(&behind).unwrap();
-        let mount = self.isolated.then(|| Mount {
-            path: format!("{}/out", self.engine().paths(uid).mount_root),
-            behind: Behind::Source(behind.display().to_string()),
+        let mount = self.isolated.then(|| {
+            let path = format!("{}/out", self.engine().paths(uid).mount_root);
+            Mount::new(path, Behind::Source(behind.display().to_string()))
         });
         NodePlan {
             uid,
@@ -418,17 +431,20 @@ impl Yard {
         self.verdict(placement, node)
     }
 
-    pub fn verdict(&self, placement: PlacementId, node: Uid) -> Verdict {
-        self.until(&format!("{placement} ends"), || {
-            self.seen().into_iter().find_map(|seen| match seen {
-                Observation::Placement {
-                    node: n,
-                    placement: p,
-                    seen: PlacementSeen::Ended(verdict),
-                } if n == node && p == placement => Some(verdict),
-                _ => None,
-            })
+    /// How an attempt ended on a node, if it has.
+    pub fn ended(&self, placement: PlacementId, node: Uid) -> Option<Verdict> {
+        self.seen().into_iter().find_map(|seen| match seen {
+            Observation::Placement {
+                node: n,
+                placement: p,
+                seen: PlacementSeen::Ended(verdict),
+            } if n == node && p == placement => Some(verdict),
+            _ => None,
         })
+    }
+
+    pub fn verdict(&self, placement: PlacementId, node: Uid) -> Verdict {
+        self.until(&format!("{placement} ends"), || self.ended(placement, node))
     }
 
     /// Waits until a script has written a whole line into a file, and gives it.

@@ -332,6 +332,8 @@ fn directories(plan: &LaunchPlan, site: &Site) -> BTreeSet<String> {
     let mounts = site.mounts.iter().chain(&plan.mounts);
     let behind = mounts.filter_map(|mount| match &mount.behind {
         Behind::Source(source) => Some(source.clone()),
+        // Mounted beneath the root itself.
+        Behind::Rclone(_) | Behind::Cifs(_) | Behind::Nfs(_) | Behind::Command(_) => None,
     });
     behind
         .chain([root, plan.shared_directory.source.clone()])
@@ -349,6 +351,8 @@ fn shown(plan: &LaunchPlan, site: &Site) -> Vec<(String, String)> {
     let mounts = site.mounts.iter().chain(&plan.mounts);
     let behind = mounts.filter_map(|mount| match &mount.behind {
         Behind::Source(source) => Some((source.clone(), mount.path.clone())),
+        // The daemon does not see those, and the start says so.
+        Behind::Rclone(_) | Behind::Cifs(_) | Behind::Nfs(_) | Behind::Command(_) => None,
     });
     let shared = &plan.shared_directory;
     [(view, site.root.display().to_string())]

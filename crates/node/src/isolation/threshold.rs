@@ -39,7 +39,7 @@ pub enum Entered {
 }
 
 /// Makes the namespaces and starts this program in them, or goes on inside. `folder` is the node's; its name becomes the
-/// host name. It must be called before any thread.
+/// host name, as far as that can be. It must be called before any thread.
 pub fn enter(isolation: &Isolation, folder: &Folder, plan: &NodePlan) -> io::Result<Entered> {
     #[expect(
         clippy::disallowed_methods,
@@ -94,9 +94,10 @@ fn arrive(isolation: &Isolation, folder: &Folder, plan: &NodePlan) -> io::Result
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     // The machine's /proc is still there and counts as the machine does.
     let stat = own_stat()?;
-    sethostname(plan.name.as_bytes())?;
+    let host = host_name(&plan.name);
+    sethostname(host.as_bytes())?;
     let hosts = fs::read_to_string("/etc/hosts").unwrap_or_default();
-    let own = format!("{} {}", plan.address, plan.name);
+    let own = format!("{} {host} {}", plan.address, plan.name);
     fs::write(
         folder.root().join(HOSTS),
         format!("{}\n{own}\n", hosts.trim_end()),
@@ -119,6 +120,12 @@ fn arrive(isolation: &Isolation, folder: &Folder, plan: &NodePlan) -> io::Result
         MountPropagationFlags::SHARED | MountPropagationFlags::REC,
     )?;
     Ok(stat)
+}
+
+/// The node's name as a host can have it: MPI launchers end at an underscore.
+fn host_name(name: &str) -> String {
+    let letter = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    name.chars().map(letter).take(63).collect()
 }
 
 /// Jobs of this account make their directories there.

@@ -1,6 +1,7 @@
 //! Output files: listed while a job runs, after it, and after its cluster is gone (behaviour.md section 7).
 
 use std::io::{Read, Seek, SeekFrom};
+use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::http::request::Parts;
@@ -8,14 +9,14 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::stream;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use trainyard_domain::launch::STDOUTERR;
 use trainyard_domain::limits;
 use trainyard_domain::name::excerpt;
 use trainyard_domain::state::{Job, OutputPlace, ShareKind};
 use trainyard_storage::ranges::{self, RangeAnswer};
 use trainyard_storage::{
-    AccountName, EntryKind, Kind as StorageKind, Page, Place, RelativePath, ShareName, StorageError,
+    AccountName, EntryKind, Kind as StorageKind, Listing, Page, Place, RelativePath, ShareName, StorageError,
 };
 use trainyard_wire::{ApiVersion, v2018_05_01 as wire};
 
@@ -27,7 +28,7 @@ use crate::http::{Call, Reply, http_date};
 const CHUNK: usize = 64 * 1024;
 
 /// Jobs_ListOutputFiles.
-pub fn list(app: &App, call: &Call) -> Result<Reply, ApiError> {
+pub async fn list(app: &App, call: &Call) -> Result<Reply, ApiError> {
     let (place, name) = (call.job_place()?, call.name("jobName")?);
     let (least, most, usual) = limits::LINK_MINUTES;
     let minutes = call
@@ -51,11 +52,7 @@ pub fn list(app: &App, call: &Call) -> Result<Reply, ApiError> {
         .unwrap_or(".");
     let after = call.skip_token().map(page_token).transpose()?;
     let page = Page::new(after, usize::try_from(size).unwrap_or(usize::MAX));
-    let listing = app
-        .ports
-        .accounts
-        .list(&place, directory, &page)
-        .map_err(|e| storage(e, "directory"))?;
+    let listing = list_place(app, place, directory, page).await?;
     let expires = app.now() + SignedDuration::from_mins(i64::from(minutes));
     // The first version had no execution log; a file of the same name elsewhere is the job's own.
     let hides_log = is_standard && call.version == ApiVersion::V2017_09_01Preview;
@@ -71,7 +68,7 @@ pub fn list(app: &App, call: &Call) -> Result<Reply, ApiError> {
                         .directory
                         .join(&entry.name)
                         .map_err(|e| storage(e.into(), "directory"))?;
-                    let download_url = format!("{}{}", call.base, app.ports.link_key.sign(&place, expires));
+                    let download_url = link(app, call, &place, expires);
                     wire::FileKind::File {
                         download_url,
                         modified,
@@ -89,6 +86,29 @@ pub fn list(app: &App, call: &Call) -> Result<Reply, ApiError> {
         .next
         .map(|name| call.next_link(&URL_SAFE_NO_PAD.encode(name)));
     Ok(Reply::ok(call.version.files(&entries, next.as_deref())))
+}
+
+/// A page of a directory. A store elsewhere is asked beside the threads that answer requests, since it may take its
+/// time.
+async fn list_place(app: &App, place: Place, directory: &str, page: Page) -> Result<Listing, ApiError> {
+    let accounts = &app.ports.accounts;
+    let listing = match accounts.remote(&place.account) {
+        None => accounts.list(&place, directory, &page),
+        Some(remote) => {
+            let (remote, directory, now) = (Arc::clone(remote), directory.to_owned(), app.now());
+            let asked = tokio::task::spawn_blocking(move || remote.list(&place, &directory, &page, now));
+            asked.await.map_err(|error| ApiError::Internal(Box::new(error)))?
+        }
+    };
+    listing.map_err(|e| storage(e, "directory"))
+}
+
+/// The link to a file: to this server, or to the store that has it.
+fn link(app: &App, call: &Call, file: &Place, expires: Timestamp) -> String {
+    match app.ports.accounts.remote(&file.account) {
+        None => format!("{}{}", call.base, app.ports.link_key.sign(file, expires)),
+        Some(remote) => remote.link(file, app.now(), expires),
+    }
 }
 
 fn is_execution_log(name: &str) -> bool {
@@ -146,8 +166,11 @@ fn storage(error: StorageError, target: &str) -> ApiError {
         StorageError::BadPath(_)
         | StorageError::Outside(_)
         | StorageError::NotADirectory(_)
-        | StorageError::NotAFile(_) => ApiError::invalid(target, error.to_string()),
+        | StorageError::NotAFile(_)
+        | StorageError::Elsewhere(_) => ApiError::invalid(target, error.to_string()),
         StorageError::NotFound(place) => ApiError::not_found(Kind::File, place),
+        StorageError::Unreachable { .. } => ApiError::StoreUnreachable(error),
+        StorageError::Refused { .. } => ApiError::StoreRefused(error),
         StorageError::Io { .. } => ApiError::Internal(Box::new(error)),
     }
 }

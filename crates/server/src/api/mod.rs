@@ -8,6 +8,7 @@ mod grants;
 pub mod groups;
 pub mod imports;
 pub mod jobs;
+pub mod keys;
 mod mounts;
 pub mod nodes;
 pub mod operations;

@@ -1,7 +1,8 @@
 //! Storage accounts, as far as clients ask the resource manager for them (clients.md, "Calls beyond
 //! Microsoft.BatchAI"): their ids and their keys.
 //!
-//! An account is a directory here and needs no key; but clients want one in base64 before they mount a share.
+//! Clients want a key in base64 before they mount a share. They get one of ours, which opens nothing: an account here
+//! needs none, and the key of one of Azure stays in the server.
 
 use serde_json::{Value, json};
 use trainyard_domain::name::SubscriptionId;

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use tracing::info;
 use trainyard_domain::ids::{PlacementId, Uid};
 use trainyard_domain::launch::{job_unavailable, node_decides, ports_of};
-use trainyard_domain::spec::{DeallocationOption, JobSpec, Scale};
+use trainyard_domain::spec::{DeallocationOption, JobSpec, Scale, Vaulted};
 use trainyard_domain::state::{
     Allocation, BatchAiError, Cluster, Job, JobEvent, Node, NodeEvent, NodeStatus, PlacedNode, Placement,
     Provisioning, Seen, node_name,
@@ -176,10 +176,11 @@ impl Round {
     }
 
     /// What a crash may have kept from the engine is told again, and what it has forgotten since a restored store was
-    /// copied: whatever it does not show now. `known` is what it shows.
+    /// copied: whatever it does not show now. `shown` and `known` are what it shows.
     pub(super) fn tell_again(
         &self,
         tx: &Tx<'_>,
+        shown: &BTreeSet<Uid>,
         known: &BTreeSet<(Uid, PlacementId)>,
         decided: &mut Decided,
     ) -> Result<(), StoreError> {
@@ -189,6 +190,8 @@ impl Round {
             if preparing
                 && !node.status.leaving
                 && let Some(cluster) = tx.cluster_by_uid(node.cluster)?
+                // A setup may take long, and its secrets are fetched once.
+                && !(shown.contains(&node.uid) && cluster.spec.first_reference().is_some())
             {
                 decided.effects.push(self.ensure_node(tx, &cluster, node)?);
             }
@@ -245,7 +248,7 @@ impl Round {
             let Some(mut job) = tx.job_by_uid(start.job)? else {
                 continue;
             };
-            if let Some(error) = job_unavailable(&job.spec) {
+            if let Some(error) = job_unavailable(&job.spec).or_else(|| self.no_vaults(&job.spec)) {
                 apply_to_job(tx, &mut job, JobEvent::Refused(error), self.now, 0)?;
                 again = Some(self.now);
                 continue;
@@ -313,6 +316,7 @@ impl Round {
         };
         let event = JobEvent::Placed { attempt, placement };
         apply_to_job(tx, job, event, self.now, self.settings.max_node_losses)?;
+        self.note_fetching(tx, job)?;
         let id = job.placement_id();
         for node in nodes.iter_mut().filter(|node| chosen.contains(&node.uid)) {
             if let Ok(status) = node.status.apply(NodeEvent::Placed(id), self.now) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
 use tracing::warn;
 use trainyard_domain::ids::{PlacementId, Uid};
 use trainyard_domain::launch::{JobLaunch, NodeLaunch, job_plans, node_plan};
@@ -11,9 +12,14 @@ use trainyard_engine::{NodeSeen, Observation};
 use trainyard_storage::{FileServers, FolderName};
 
 use super::Pump;
-use super::sources::Sources;
+use super::sources::{NoPlan, Sources};
 
-/// Something the engine is told. It may be told twice.
+/// How much longer than its job a mount's link is good: the start of the job's clock may come late, and clocks differ.
+const BEYOND_A_JOB: SignedDuration = SignedDuration::from_hours(24);
+/// How long the link of a cluster's volume is good: as long as a node may live. See docs/storage.md.
+const OF_A_NODE: SignedDuration = SignedDuration::from_hours(366 * 24);
+
+/// Something the engine is told. It may be told twice, and later where a share must be looked for first.
 pub enum Effect {
     /// The node is wanted.
     EnsureNode {
@@ -56,8 +62,11 @@ pub enum Effect {
 }
 
 impl Pump {
-    /// Tells the engine. What fails here is seen in the next round.
+    /// Tells the engine, or fetches first what lies in key vaults. What fails here is seen in the next round.
     pub fn perform(&mut self, effect: Effect) {
+        let Some(effect) = self.fetch_first(effect) else {
+            return;
+        };
         let engine = &self.ports.engine;
         match effect {
             Effect::EnsureNode {
@@ -83,7 +92,8 @@ impl Pump {
     ) {
         let setup = spec.node_setup.as_ref();
         let volumes = setup.and_then(|setup| setup.mount_volumes.as_ref());
-        let sources = Sources::new(&self.ports, volumes, folders);
+        let now = self.ports.clock.now();
+        let sources = Sources::new(&self.ports, &self.shares, volumes, folders, now + OF_A_NODE);
         let plan = node_plan(&NodeLaunch {
             uid: node.uid,
             name: &node.name,
@@ -91,14 +101,15 @@ impl Pump {
             cluster: spec,
             std_out_err_path_suffix: suffix,
             paths: &self.ports.engine.paths(node.uid),
-            shares: &|share| sources.of(sources.share(share)),
-            file_servers: &|entry| sources.of(sources.file_server(entry)),
+            shares: &|share| sources.share(share),
+            file_servers: &|entry| sources.file_server(entry),
             gpus: &node.status.gpus,
         });
         match sources.check(plan) {
             Ok(plan) => self.ports.engine.ensure_node(plan),
-            Err(error) => {
-                let seen = NodeSeen::SetupFailed(vec![error]);
+            Err(NoPlan::Waits) => {}
+            Err(NoPlan::Failed(error)) => {
+                let seen = NodeSeen::SetupFailed(vec![*error]);
                 self.seen.push(Observation::Node { node: node.uid, seen });
             }
         }
@@ -108,7 +119,10 @@ impl Pump {
         let Some(placement) = &job.status.placement else {
             return;
         };
-        let sources = Sources::new(&self.ports, job.spec.mount_volumes.as_ref(), folders);
+        let longest = SignedDuration::from_secs(job.spec.max_wall_clock_seconds);
+        let until = self.ports.clock.now() + longest + BEYOND_A_JOB;
+        let volumes = job.spec.mount_volumes.as_ref();
+        let sources = Sources::new(&self.ports, &self.shares, volumes, folders, until);
         let plans = job_plans(&JobLaunch {
             placement: job.placement_id(),
             spec: &job.spec,
@@ -121,14 +135,15 @@ impl Pump {
             port: placement.port,
             task_ports: &placement.task_ports,
             paths: &|node| self.ports.engine.paths(node),
-            shares: &|share| sources.of(sources.share(share)),
-            file_servers: &|entry| sources.of(sources.file_server(entry)),
+            shares: &|share| sources.share(share),
+            file_servers: &|entry| sources.file_server(entry),
             gpus: &|node| gpus.get(&node).copied().unwrap_or_default(),
             grace_seconds: self.settings.grace_seconds,
         });
         match sources.check(plans) {
             Ok(plans) => self.ports.engine.ensure_launched(plans),
-            Err(error) => self.refused.push((job.placement_id(), error)),
+            Err(NoPlan::Waits) => {}
+            Err(NoPlan::Failed(error)) => self.refused.push((job.placement_id(), *error)),
         }
     }
 

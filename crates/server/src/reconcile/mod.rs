@@ -13,25 +13,31 @@ mod jobs;
 mod observations;
 mod preemption;
 mod room;
+mod shares;
 mod sources;
+mod vaults;
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use tracing::error;
 use trainyard_domain::ids::{PlacementId, Uid};
 use trainyard_domain::state::BatchAiError;
-use trainyard_engine::{Capacity, Observation, PlacementSeen};
+use trainyard_engine::{Capacity, NodeSeen, Observation, PlacementSeen};
 use trainyard_store::{StoreError, Tx};
 
 pub use effects::{Effect, delete_folders};
 pub use jobs::{apply_to_job, begin_job_deletion};
 pub use preemption::{job_on, preempt};
 
+use vaults::Desk;
+
 use crate::lro;
 use crate::ports::Ports;
 use crate::settings::Settings;
+use shares::Shares;
 
 /// Makes rounds. There is one at a time.
 pub struct Pump {
@@ -41,8 +47,12 @@ pub struct Pump {
     seen: Vec<Observation>,
     /// Attempts that could not be told to the engine, and why, to be applied in the next round.
     refused: Vec<(PlacementId, BatchAiError)>,
+    /// What waits for secrets of key vaults.
+    desk: Desk,
     /// Folders that were taken away, to be noted in the next round.
     removed: Vec<String>,
+    /// What is known of shares in stores elsewhere.
+    shares: Shares,
     /// The last round failed, so what it had observed is lost: look at everything.
     full_next: bool,
     /// How many free ports a round is to know: as many as one has lacked for a job. It stays so until a full
@@ -77,13 +87,15 @@ pub struct Decided {
 }
 
 impl Pump {
-    /// A pump whose first round looks at everything.
-    pub fn new(settings: Settings, ports: Ports) -> Pump {
+    /// A pump whose first round looks at everything. `wake` is called when it should make another.
+    pub fn new(settings: Settings, ports: Ports, wake: Arc<dyn Fn() + Send + Sync>) -> Pump {
         Pump {
             settings,
             ports,
+            shares: Shares::new(wake),
             seen: Vec::new(),
             refused: Vec::new(),
+            desk: Desk::default(),
             removed: Vec::new(),
             full_next: true,
             free_ports: FREE_PORTS,
@@ -96,7 +108,8 @@ impl Pump {
     /// The store's.
     pub fn round(&mut self, full: bool) -> Result<Progress, PumpError> {
         let decided = self.decide(full)?;
-        for effect in decided.effects {
+        let effects = decided.effects.into_iter().chain(self.fetched());
+        for effect in effects.collect::<Vec<_>>() {
             // A mistake of ours with one job must not keep the others from the engine.
             if catch_unwind(AssertUnwindSafe(|| self.perform(effect))).is_err() {
                 error!("telling the engine panicked; it is told again in a full round");
@@ -113,7 +126,9 @@ impl Pump {
     /// # Errors
     /// The store's.
     pub fn decide(&mut self, full: bool) -> Result<Decided, PumpError> {
-        let full = std::mem::take(&mut self.full_next) || full;
+        let now = self.ports.clock.now_in_millis();
+        // What waited for a share is told now: it is found as what a crash has kept from the engine.
+        let full = std::mem::take(&mut self.full_next) | self.shares.have_news(now) | full;
         let mut seen = std::mem::take(&mut self.seen);
         let refused = std::mem::take(&mut self.refused);
         let removed = std::mem::take(&mut self.removed);
@@ -133,7 +148,6 @@ impl Pump {
             };
             seen.extend(engine.observe().into_iter().filter(|o| !begun(o)));
         }
-        let now = self.ports.clock.now_in_millis();
         let decided = self.is_due(full, &seen, now).and_then(|due| {
             if !due && refused.is_empty() && removed.is_empty() {
                 return Ok(Decided::default());
@@ -143,6 +157,7 @@ impl Pump {
                 capacity: engine.capacity(self.free_ports),
                 now,
                 full,
+                vaults: self.ports.vaults.is_some(),
             };
             let write = self
                 .ports
@@ -176,6 +191,8 @@ struct Round {
     capacity: Capacity,
     now: Timestamp,
     full: bool,
+    /// Secrets can be fetched from key vaults.
+    vaults: bool,
 }
 
 impl Round {
@@ -188,6 +205,7 @@ impl Round {
     ) -> Result<Decided, StoreError> {
         let mut decided = Decided::default();
         let known: BTreeSet<_> = seen.iter().filter_map(placement_of).collect();
+        let nodes: BTreeSet<Uid> = seen.iter().filter_map(node_of).collect();
         self.observe(tx, seen, &mut decided)?;
         for (id, error) in refused {
             self.refuse(tx, id, error)?;
@@ -196,7 +214,7 @@ impl Round {
             tx.folder_is_removed(name)?;
         }
         if self.full {
-            self.tell_again(tx, &known, &mut decided)?;
+            self.tell_again(tx, &nodes, &known, &mut decided)?;
             tx.look_at_all_clusters()?;
             let error = BatchAiError::new(
                 "OperationTimedOut",
@@ -210,6 +228,17 @@ impl Round {
         }
         decided.again |= tx.next_look()?.is_some_and(|due| due <= self.now);
         Ok(decided)
+    }
+}
+
+/// The node that is there by an observation.
+fn node_of(seen: &Observation) -> Option<Uid> {
+    match seen {
+        Observation::Node {
+            seen: NodeSeen::Gone, ..
+        }
+        | Observation::Placement { .. } => None,
+        Observation::Node { node, .. } => Some(*node),
     }
 }
 

@@ -73,5 +73,6 @@ impl Round {
     pub(super) fn unavailable(&self, cluster: &Cluster) -> Option<BatchAiError> {
         self.too_few_gpus(cluster)
             .or_else(|| cluster_unavailable(&cluster.spec))
+            .or_else(|| self.no_vaults(&cluster.spec))
     }
 }

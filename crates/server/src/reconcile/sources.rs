@@ -1,59 +1,84 @@
-//! What is behind the volumes of a node or a job on this machine.
+//! What is behind the volumes of a node or a job.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use tracing::warn;
+use trainyard_domain::launch::Behind;
 use trainyard_domain::spec::{FileServerReference, MountVolumes};
 use trainyard_domain::state::{BatchAiError, Share, ShareKind};
 use trainyard_storage::{AccountName, FolderName, Kind, RelativePath, ShareName};
 
+use super::shares::{Look, Shares};
 use crate::ports::Ports;
 
 /// Code of a file server that cannot be mounted; none is recorded (errors.md), this one is like its siblings.
 const FILE_SERVER_FAILED: &str = "FileServerMountError";
 
-/// Real directories of volumes, made when first asked for; a failure is kept for the end.
+/// Why there is no plan.
+pub(super) enum NoPlan {
+    /// A share is being looked for; what waits for it is told again when it is found, or is not.
+    Waits,
+    /// It cannot be had.
+    Failed(Box<BatchAiError>),
+}
+
+/// What is behind volumes, made when first asked for; a failure is kept for the end.
 pub(super) struct Sources<'a> {
     ports: &'a Ports,
+    shares: &'a Shares,
     volumes: Option<&'a MountVolumes>,
     folders: &'a BTreeMap<u32, String>,
-    failed: RefCell<Option<BatchAiError>>,
+    until: Timestamp,
+    missing: RefCell<Option<NoPlan>>,
 }
 
 impl<'a> Sources<'a> {
-    /// Those of `volumes`; `folders` are the folders of its `fileServers` that are not gone.
+    /// Those of `volumes`; `folders` are the folders of its `fileServers` that are not gone. `until` is the end of what
+    /// may be done by them.
     pub fn new(
         ports: &'a Ports,
+        shares: &'a Shares,
         volumes: Option<&'a MountVolumes>,
         folders: &'a BTreeMap<u32, String>,
+        until: Timestamp,
     ) -> Sources<'a> {
         Sources {
             ports,
+            shares,
             volumes,
             folders,
-            failed: RefCell::new(None),
+            until,
+            missing: RefCell::new(None),
         }
     }
 
-    /// The directory; where there is none the error is kept for [`Sources::check`].
-    pub fn of(&self, found: Result<String, BatchAiError>) -> String {
-        found.unwrap_or_else(|error| {
-            self.failed.replace(Some(error));
-            String::new()
+    /// A plan made with these, or why there is none.
+    pub fn check<T>(&self, plan: Result<T, BatchAiError>) -> Result<T, NoPlan> {
+        match self.missing.take() {
+            Some(missing) => Err(missing),
+            None => plan.map_err(|error| NoPlan::Failed(Box::new(error))),
+        }
+    }
+
+    /// Keeps why something is missing. What failed already fails, whatever else is still being looked for.
+    fn miss(&self, missing: NoPlan) {
+        let mut kept = self.missing.borrow_mut();
+        if !matches!(*kept, Some(NoPlan::Failed(_))) {
+            *kept = Some(missing);
+        }
+    }
+
+    /// What is behind a share; where that cannot be had yet, or at all, it is kept for [`Sources::check`].
+    pub fn share(&self, share: &Share) -> Behind {
+        self.find(share).unwrap_or_else(|missing| {
+            self.miss(missing);
+            Behind::Source(String::new())
         })
     }
 
-    /// A plan made with these directories, or why they cannot be had.
-    pub fn check<T>(&self, plan: Result<T, BatchAiError>) -> Result<T, BatchAiError> {
-        match self.failed.take() {
-            Some(error) => Err(error),
-            None => plan,
-        }
-    }
-
-    /// The directory of a share.
-    pub fn share(&self, share: &Share) -> Result<String, BatchAiError> {
+    fn find(&self, share: &Share) -> Result<Behind, NoPlan> {
         let (kind, code, what) = match share.kind {
             ShareKind::File => (Kind::FileShare, "AZFMountError", "Unable to mount Azure File"),
             ShareKind::Blob => (
@@ -69,17 +94,37 @@ impl<'a> Sources<'a> {
                 why,
                 "a share cannot be used"
             );
-            failure(code, what, why)
+            NoPlan::Failed(Box::new(failure(code, what, why)))
         };
         let account = AccountName::new(&share.account).map_err(|error| failed(error.to_string()))?;
         let name = ShareName::new(&share.name).map_err(|error| failed(error.to_string()))?;
         let accounts = &self.ports.accounts;
-        let path = accounts.ensure(&account, kind, &name);
-        text(path.map_err(|error| failed(error.to_string()))?).map_err(failed)
+        match accounts.remote(&account) {
+            None => {
+                let path = accounts.ensure(&account, kind, &name);
+                let path = text(path.map_err(|error| failed(error.to_string()))?);
+                Ok(Behind::Source(path.map_err(failed)?))
+            }
+            Some(remote) => match self
+                .shares
+                .look(remote, &account, kind, &name, self.ports.clock.now())
+            {
+                Look::Waits => Err(NoPlan::Waits),
+                Look::Missing(why) => Err(failed(why)),
+                Look::There => Ok(remote.behind(kind, &name, self.until)),
+            },
+        }
     }
 
-    /// The directory that an entry of `fileServers` mounts.
-    pub fn file_server(&self, entry: usize) -> Result<String, BatchAiError> {
+    /// The directory that an entry of `fileServers` mounts; kept like [`Sources::share`] where it cannot be had.
+    pub fn file_server(&self, entry: usize) -> String {
+        self.find_file_server(entry).unwrap_or_else(|error| {
+            self.miss(NoPlan::Failed(Box::new(error)));
+            String::new()
+        })
+    }
+
+    fn find_file_server(&self, entry: usize) -> Result<String, BatchAiError> {
         let servers = self.volumes.map_or(&[][..], |volumes| &volumes.file_servers);
         let Some(reference) = servers.get(entry) else {
             return Err(failure(

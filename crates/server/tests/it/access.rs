@@ -111,6 +111,8 @@ const TABLE: &[(&str, &str, Need, Where)] = &[
     // What their items ask for has a test of its own.
     ("Imports_Run", "/trainyard/imports", Token, Server),
     ("Imports_Undo", "/trainyard/imports/none", Token, Server),
+    ("Key_Get", "/trainyard/key", Owner, Server),
+    ("Key_Rotate", "/trainyard/key/rotate", Owner, Server),
     ("Server_Stop", "/trainyard/stop", Owner, Server),
     (
         "OpenApi_Get",

@@ -20,6 +20,7 @@ use trainyard_storage::{Accounts, FileServers, LinkKey};
 use trainyard_store::Store;
 use trainyard_store::db::InlineHandle;
 use trainyard_store::seal::SealKey;
+use trainyard_vaults::Fetcher;
 
 pub use crate::answer::Answer;
 use crate::engine::Script;
@@ -177,8 +178,22 @@ impl House {
             Arc::new(clock),
             Arc::new(Script::new()),
             folder,
+            None,
             1,
         )
+    }
+
+    /// One that fetches from key vaults.
+    pub fn with_vaults(vaults: Fetcher, disk: InlineHandle) -> House {
+        let House {
+            clock,
+            engine,
+            disk,
+            settings,
+            folder,
+            ..
+        } = House::with(settings(), disk);
+        House::over(settings, disk, clock, engine, folder, Some(vaults), 5)
     }
 
     fn over(
@@ -187,6 +202,7 @@ impl House {
         clock: Arc<TestClock>,
         engine: Arc<Script>,
         folder: Arc<TempDir>,
+        vaults: Option<Fetcher>,
         seed: u64,
     ) -> House {
         listen();
@@ -205,6 +221,7 @@ impl House {
             engine: engine.clone(),
             accounts: Arc::new(Accounts::new(folder.path(), BTreeMap::new())),
             file_servers: FileServers::new(folder.path().join("file-servers")),
+            vaults,
             link_key: Arc::new(LinkKey::new([9; 32])),
             sign_in_key: Arc::new(SignInKey::new([11; 32])),
         };
@@ -262,8 +279,9 @@ impl House {
             pump,
             ..
         } = self;
+        let vaults = ports.vaults.clone();
         drop((app, ports, pump));
-        House::over(settings, disk, clock, engine, folder, 77)
+        House::over(settings, disk, clock, engine, folder, vaults, 77)
     }
 
     pub fn put(&self, path: &str, body: Value) -> Answer {

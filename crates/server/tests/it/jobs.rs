@@ -205,22 +205,12 @@ fn what_is_not_built_yet_fails_by_name() {
         wish["properties"][pointer] = value;
         wish
     };
-    let vault = json!({"sourceVault": {"id": "/a/b"}, "secretUrl": "https://v/s"});
-    for (name, wish, member) in [
-        (
-            "nfs",
-            with(
-                "mountVolumes",
-                json!({"unmanagedFileSystems": [{"mountCommand": "mount", "relativeMountPath": "x"}]}),
-            ),
-            "properties.mountVolumes.unmanagedFileSystems",
-        ),
-        (
-            "vault",
-            with("secrets", json!([{"name": "S", "valueSecretReference": vault}])),
-            "properties.secrets[0].valueSecretReference",
-        ),
-    ] {
+    let vault = json!({"sourceVault": {"id": "/a/b"}, "secretUrl": "https://v.vault.azure.net/secrets/s"});
+    for (name, wish, member) in [(
+        "vault",
+        with("secrets", json!([{"name": "S", "valueSecretReference": vault}])),
+        "properties.secrets[0].valueSecretReference",
+    )] {
         house.put(&job_path(name), wish).expect(200);
         house.pump();
         let shown = house.job(name);
@@ -235,18 +225,21 @@ fn what_is_not_built_yet_fails_by_name() {
     }
     assert!(house.engine.launched().is_empty());
     let mut wish = cluster(1);
-    wish["properties"]["nodeSetup"]["mountVolumes"]["unmanagedFileSystems"] =
-        json!([{"mountCommand": "mount", "relativeMountPath": "x"}]);
-    house.put("~/clusters/nfs", wish).expect(200);
+    wish["properties"]["nodeSetup"]["setupTask"] = json!({
+        "commandLine": "true",
+        "stdOutErrPathPrefix": "/tmp",
+        "secrets": [{"name": "S", "valueSecretReference": vault}],
+    });
+    house.put("~/clusters/vault", wish).expect(200);
     house.pump();
-    let shown = house.get("~/clusters/nfs").json()["properties"].clone();
+    let shown = house.get("~/clusters/vault").json()["properties"].clone();
     assert_eq!(
         (&shown["errors"][0]["code"], &shown["currentNodeCount"]),
         (&json!("NotAvailable"), &json!(0))
     );
     assert_eq!(
         shown["errors"][0]["details"][0]["value"],
-        "properties.nodeSetup.mountVolumes.unmanagedFileSystems"
+        "properties.nodeSetup.setupTask.secrets[0].valueSecretReference"
     );
 }
 

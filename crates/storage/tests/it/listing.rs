@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use rustix::fs::{CWD, Mode, mkfifoat};
-use trainyard_storage::{Accounts, EntryKind, Kind, MAX_PAGE, Page, StorageError};
+use trainyard_storage::{Account, Accounts, EntryKind, Kind, MAX_PAGE, Page, StorageError};
 
 use crate::{Ground, place};
 
@@ -18,7 +18,7 @@ fn accounts_lie_where_they_are_configured_or_in_the_data_folder() {
     let folder = tempfile::tempdir().unwrap();
     let other = folder.path().join("other");
     let place = place("");
-    let configured = BTreeMap::from([(place.account.clone(), other.clone())]);
+    let configured = BTreeMap::from([(place.account.clone(), Account::Directory(other.clone()))]);
     let accounts = Accounts::new(&folder.path().join("data"), configured);
     let real = fs::canonicalize(folder.path()).unwrap();
     let made = accounts

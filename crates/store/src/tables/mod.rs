@@ -13,6 +13,7 @@ mod nodes;
 mod operations;
 mod principals;
 mod rows;
+mod sealed;
 mod tree;
 mod usage;
 mod workspaces;
@@ -25,13 +26,14 @@ pub use imports::{Imported, ImportedKind};
 pub use jobs::{LineEntry, NewJob};
 pub use operations::{Goal, Operation, OperationStatus};
 pub use principals::{Credential, CredentialKind, Principal};
+pub(crate) use sealed::SealedPlace;
 use trainyard_domain::spec::Secrets;
 use trainyard_domain::stored::{self, StoredError};
 pub use tree::Page;
 pub use usage::CoresInUse;
 
 use crate::db::{self, Migration};
-use crate::seal::{SealError, SealKey};
+use crate::seal::{KeyRing, SealError};
 
 /// The schema, step by step.
 pub const MIGRATIONS: &[Migration] = &[
@@ -86,7 +88,7 @@ impl From<rusqlite::Error> for StoreError {
 /// What a read sees: the store at one moment.
 pub struct Snapshot<'a> {
     conn: &'a rusqlite::Connection,
-    key: &'a SealKey,
+    key: &'a KeyRing,
 }
 
 /// A transaction of the writer: it sees what a [`Snapshot`] sees and what it has written itself.
@@ -95,7 +97,7 @@ pub struct Tx<'a> {
 }
 
 impl<'a> Snapshot<'a> {
-    pub(crate) fn new(conn: &'a rusqlite::Connection, key: &'a SealKey) -> Snapshot<'a> {
+    pub(crate) fn new(conn: &'a rusqlite::Connection, key: &'a KeyRing) -> Snapshot<'a> {
         Snapshot { conn, key }
     }
 
@@ -120,7 +122,7 @@ impl<'a> Snapshot<'a> {
 }
 
 impl<'a> Tx<'a> {
-    pub(crate) fn new(conn: &'a rusqlite::Connection, key: &'a SealKey) -> Tx<'a> {
+    pub(crate) fn new(conn: &'a rusqlite::Connection, key: &'a KeyRing) -> Tx<'a> {
         Tx {
             snapshot: Snapshot::new(conn, key),
         }

@@ -7,4 +7,5 @@ mod files;
 mod group_commit;
 mod inline;
 mod migrations;
+mod rotation;
 mod support;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use trainyard_domain::ids::Uid;
 use trainyard_domain::launch::{
-    JobLaunch, LaunchPlan, NodePaths, Process, job_plans, node_decides, ports_of,
+    Behind, JobLaunch, LaunchPlan, NodePaths, Process, job_plans, node_decides, ports_of,
 };
 use trainyard_domain::name::Name;
 use trainyard_domain::spec::JobSpec;
@@ -101,7 +101,7 @@ fn planned(spec: &JobSpec) -> String {
             remote_shell: "/remote-shell".to_owned(),
             one_machine: false,
         },
-        shares: &|share| format!("/{}", share.name),
+        shares: &|share| Behind::Source(format!("/{}", share.name)),
         file_servers: &|entry| format!("/file-servers/{entry}"),
         gpus: &|_| 1,
         grace_seconds: 30,

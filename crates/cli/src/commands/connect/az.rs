@@ -177,6 +177,7 @@ mod tests {
         Surroundings {
             variables: [("HOME".into(), home.as_os_str().to_owned())].into(),
             folder: home.to_owned(),
+            ..Surroundings::default()
         }
     }
 

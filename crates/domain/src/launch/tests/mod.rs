@@ -17,7 +17,7 @@ use crate::secret::Secret;
 use crate::spec::*;
 use crate::state::{BatchAiError, OutputLayout, PlacedNode, Seen, Share};
 
-use super::{JobLaunch, LaunchPlan, NodePaths, job_plans, node_decides, ports_of};
+use super::{Behind, JobLaunch, LaunchPlan, NodePaths, job_plans, node_decides, ports_of};
 
 pub const SEGMENT: &str = "SUB/rg/workspaces/ws/experiments/exp/jobs/job/aa0c44ca";
 
@@ -126,8 +126,11 @@ pub fn paths(node: Uid) -> NodePaths {
     }
 }
 
-pub fn shares(share: &Share) -> String {
-    format!("/shares/{}/{:?}/{}", share.account, share.kind, share.name)
+pub fn shares(share: &Share) -> Behind {
+    Behind::Source(format!(
+        "/shares/{}/{:?}/{}",
+        share.account, share.kind, share.name
+    ))
 }
 
 pub fn file_servers(entry: usize) -> String {

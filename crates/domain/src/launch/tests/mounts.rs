@@ -2,7 +2,7 @@
 
 use super::golden::{cluster, node_plan_of};
 use super::*;
-use crate::launch::plan::Mount;
+use crate::launch::{Asked, Behind, Mount};
 
 fn shown(mounts: &[Mount]) -> Vec<String> {
     mounts
@@ -45,4 +45,58 @@ fn file_servers_are_mounted_by_their_place_in_the_list_like_shares() {
             ]
         );
     }
+}
+
+#[test]
+fn what_is_asked_for_goes_along() {
+    let mut mounts = both(
+        both(
+            file_share("https://acc.file.core.windows.net/logs/deep", "afs"),
+            container("models", "bfs"),
+        ),
+        file_server("nfs"),
+    );
+    mounts.azure_file_shares[0].file_mode = "0640".to_owned();
+    mounts.azure_blob_file_systems[0].mount_options = Some("-o ro".to_owned());
+    mounts.file_servers[0].mount_options = Some("rw".to_owned());
+    mounts.unmanaged_file_systems.push(UnmanagedFileSystemReference {
+        mount_command: "mount -t tmpfs none".to_owned(),
+        relative_mount_path: "scratch".to_owned(),
+    });
+    let spec = JobSpec {
+        mount_volumes: Some(mounts),
+        ..custom("true")
+    };
+    let plan = &plans(&spec, 0)[0];
+    let said: Vec<_> = plan
+        .mounts
+        .iter()
+        .map(|mount| (mount.asked.clone(), mount.options.as_deref()))
+        .collect();
+    let (account, of) = ("acc".to_owned(), |name: &str| name.to_owned());
+    assert_eq!(
+        said,
+        [
+            (
+                Asked::FileShare {
+                    account: account.clone(),
+                    share: of("logs")
+                },
+                None
+            ),
+            (
+                Asked::Container {
+                    account,
+                    container: of("models")
+                },
+                Some("-o ro")
+            ),
+            (Asked::FileServer(of("/fileServers/nfs")), Some("rw")),
+            (Asked::Unmanaged, None),
+        ]
+    );
+    assert_eq!(
+        plan.mounts[3].behind,
+        Behind::Command("mount -t tmpfs none".to_owned())
+    );
 }

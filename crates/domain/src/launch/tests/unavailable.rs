@@ -2,7 +2,7 @@
 
 use super::golden::cluster;
 use super::*;
-use crate::launch::{cluster_unavailable, job_unavailable};
+use crate::launch::{cluster_unavailable, job_unavailable, vault_unavailable};
 
 fn member(error: Option<BatchAiError>) -> Option<String> {
     error.map(|error| {
@@ -14,19 +14,9 @@ fn member(error: Option<BatchAiError>) -> Option<String> {
 }
 
 fn refused(spec: &JobSpec) -> Option<String> {
-    let found = job_unavailable(spec);
+    let found = job_unavailable(spec).or_else(|| vault_unavailable(spec));
     assert_eq!(plans_of(spec, 0).err(), found, "the plans agree");
     member(found)
-}
-
-fn unmanaged() -> MountVolumes {
-    MountVolumes {
-        unmanaged_file_systems: vec![UnmanagedFileSystemReference {
-            mount_command: "mount -t nfs 10.0.0.4:/x".to_owned(),
-            relative_mount_path: "nfs".to_owned(),
-        }],
-        ..MountVolumes::default()
-    }
 }
 
 #[test]
@@ -39,7 +29,6 @@ fn file_servers_are_not_refused() {
 #[test]
 fn volumes_and_vaults_are_named() {
     for (mounts, expected) in [
-        (unmanaged(), "properties.mountVolumes.unmanagedFileSystems"),
         (
             file_share("https://acc/..", "x"),
             "properties.mountVolumes.azureFileShares[0].azureFileUrl",
@@ -68,6 +57,28 @@ fn volumes_and_vaults_are_named() {
         Some("properties.secrets[1].valueSecretReference")
     );
 
+    let mut contained = custom("true");
+    contained.container_settings = Some(ContainerSettings {
+        server_url: None,
+        image: "private/image".to_owned(),
+        credentials: Some(PrivateRegistryCredentials {
+            username: "u".to_owned(),
+            password: vault(),
+        }),
+        shm_size: None,
+    });
+    let error = vault_unavailable(&contained).unwrap();
+    let password = "properties.containerSettings.imageSourceRegistry.credentials.password";
+    assert!(
+        error.message.contains(&format!("{password}.")) && error.message.contains("key vault v,"),
+        "{}",
+        error.message
+    );
+    assert_eq!(
+        member(Some(error)).as_deref(),
+        Some("properties.containerSettings.imageSourceRegistry.credentials.passwordSecretReference")
+    );
+
     let task = SetupTask {
         command_line: "true".to_owned(),
         environment_variables: Vec::new(),
@@ -80,15 +91,18 @@ fn volumes_and_vaults_are_named() {
             mount_volumes: mounts,
             performance_counters_settings: None,
         };
-        member(cluster_unavailable(&cluster(Some(setup))))
+        {
+            let spec = cluster(Some(setup));
+            member(cluster_unavailable(&spec).or_else(|| vault_unavailable(&spec)))
+        }
     };
     assert_eq!(
         setup(Some(task), None).as_deref(),
         Some("properties.nodeSetup.setupTask.secrets[0].valueSecretReference")
     );
     assert_eq!(
-        setup(None, Some(unmanaged())).as_deref(),
-        Some("properties.nodeSetup.mountVolumes.unmanagedFileSystems")
+        setup(None, Some(container("a/b", "x"))).as_deref(),
+        Some("properties.nodeSetup.mountVolumes.azureBlobFileSystems[0].containerName")
     );
     // The account keys of volumes are not needed, so they may be in a vault.
     let mut shares = file_share("https://acc.file.core.windows.net/logs", "x");

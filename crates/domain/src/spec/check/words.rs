@@ -4,7 +4,7 @@ use crate::invalid::Invalid;
 use crate::limits;
 use crate::name::excerpt;
 use crate::secret::Secret;
-use crate::spec::{EnvironmentVariable, SecretSource, SecretVariable};
+use crate::spec::{EnvironmentVariable, KeyVaultSecretReference, SecretSource, SecretVariable};
 
 use super::Checked;
 
@@ -53,11 +53,21 @@ pub fn secret(at: &str, value: &Secret) -> Checked {
 pub fn source(parent: &str, member: &str, value: &SecretSource) -> Checked {
     match value {
         SecretSource::Value(value) => secret(&format!("{parent}.{member}"), value),
-        SecretSource::Vault(reference) => required(
-            &format!("{parent}.{member}SecretReference.secretUrl"),
-            &reference.secret_url,
-        ),
+        SecretSource::Vault(reference) => {
+            vault(&format!("{parent}.{member}SecretReference.secretUrl"), reference)
+        }
     }
+}
+
+/// The place of a secret in a key vault.
+fn vault(at: &str, reference: &KeyVaultSecretReference) -> Checked {
+    required(at, &reference.secret_url)?;
+    if reference.secret().is_some() {
+        return Ok(());
+    }
+    // It is not repeated: somebody may have put the secret itself there.
+    let message = "This is not the URL of a secret. Write https://VAULT.vault.azure.net/secrets/NAME or …/NAME/VERSION.";
+    Err(Invalid::new(at, message))
 }
 
 /// A number within bounds.

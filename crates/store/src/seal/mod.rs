@@ -1,22 +1,25 @@
-//! Secrets at rest: sealed with a key that lies beside the database, in a file only its owner can read.
+//! Secrets at rest: sealed with a key that is never in the database.
+//!
+//! [`SealKey`] is one key. A [`KeyRing`] holds those at hand: the first seals, all of them open, so that a key can be
+//! replaced while the server serves. Where they come from is its [`Origin`]; a file is written by this module alone.
 //!
 //! A sealed value is `format (1 byte) | key id (8) | nonce (24) | ciphertext and tag`, by
 //! XChaCha20-Poly1305. Format, key id and the caller's context are authenticated with it, so a value moved to
 //! another row or field does not open.
 
-use std::fs::File;
-use std::io::{self, Read, Write};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+mod file;
+mod ring;
+mod text;
+
+use std::io;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+pub use file::KeyError;
+pub use ring::{KeyRing, Origin};
 use sha2::{Digest, Sha256};
-
-use crate::files::Draft;
+pub use text::TextError;
 
 /// Fills a buffer with random bytes: [`system_random`] in production, seeded in the simulator.
 pub type RandomBytes = Arc<dyn Fn(&mut [u8]) -> io::Result<()> + Send + Sync>;
@@ -37,53 +40,8 @@ const NONCE_LENGTH: usize = 24;
 const TAG_LENGTH: usize = 16;
 const HEADER_LENGTH: usize = 1 + KEY_ID_LENGTH;
 
-/// First word of a key file.
-const KEY_FILE_FORMAT: &str = "trainyard-seal-key-1";
-/// A key file is far shorter; more is not read.
-const KEY_FILE_LIMIT: u64 = 256;
-
 /// Bytes by which a sealed value is longer than the plain one.
 pub const OVERHEAD: usize = HEADER_LENGTH + NONCE_LENGTH + TAG_LENGTH;
-
-/// Why the key could not be had.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyError {
-    /// Others than the owner may read or write the key file.
-    #[error(
-        "the key file {} has mode {mode:03o}, so others than its owner could use it; \
-         run chmod 600 on it, and renew the secrets if somebody may have read it",
-        path.display()
-    )]
-    Open {
-        /// The key file.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
-    /// The file holds something else.
-    #[error(
-        "the file {} is no Trainyard key file; put the right one back from your backup",
-        path.display()
-    )]
-    NotAKey {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The key file could not be read or created.
-    #[error("the key file {} cannot be {action}", path.display())]
-    File {
-        /// The key file.
-        path: PathBuf,
-        /// `"read"` or `"created"`.
-        action: &'static str,
-        /// What the system answered.
-        #[source]
-        source: io::Error,
-    },
-    /// No randomness for a new key.
-    #[error("no random bytes could be had for a new key")]
-    Random(#[source] io::Error),
-}
 
 /// Why a value could not be sealed or opened.
 #[derive(Debug, thiserror::Error)]
@@ -93,14 +51,16 @@ pub enum SealError {
     Format,
     /// The value was sealed with another key.
     #[error(
-        "the stored secret was sealed with key {found}, but the key file holds key {here}; \
-         put the key file that belongs to this database back"
+        "a stored secret was sealed with the key {found}, and {origin} gives {here}; give the key {found} as one more \
+         line there, or put the one back that belongs to this store"
     )]
     OtherKey {
         /// Id of the key that sealed the value.
         found: String,
-        /// Id of the key at hand.
+        /// Ids of the keys at hand.
         here: String,
+        /// Where those come from.
+        origin: String,
     },
     /// The value was changed, or belongs to another resource or field.
     #[error("the stored secret does not belong here or was changed; it cannot be opened")]
@@ -145,33 +105,9 @@ impl SealKey {
         }
     }
 
-    /// The key in the file at `path`; a new one is made there, with mode 0600, when the file does not exist.
-    ///
-    /// # Errors
-    /// [`KeyError`]: also when others than the owner may read the file, or it is damaged.
-    pub fn load_or_create(path: &Path, random: RandomBytes) -> Result<Self, KeyError> {
-        if let Some(bytes) = load(path)? {
-            return Ok(Self::from_bytes(&bytes, random));
-        }
-        let mut bytes = [0; KEY_LENGTH];
-        random(&mut bytes).map_err(KeyError::Random)?;
-        match create(path, &bytes) {
-            Ok(()) => Ok(Self::from_bytes(&bytes, random)),
-            // Somebody was faster: theirs is the key.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match load(path)? {
-                Some(bytes) => Ok(Self::from_bytes(&bytes, random)),
-                None => Err(KeyError::File {
-                    path: path.to_owned(),
-                    action: "created",
-                    source: error,
-                }),
-            },
-            Err(source) => Err(KeyError::File {
-                path: path.to_owned(),
-                action: "created",
-                source,
-            }),
-        }
+    /// Tells it from other keys, and says nothing of it.
+    pub fn id(&self) -> String {
+        hex(&self.id)
     }
 
     /// Seals `plain` for `context`: what tells this secret from every other one, such as the uid of its
@@ -214,7 +150,8 @@ impl SealKey {
         if header[1..] != self.id {
             return Err(SealError::OtherKey {
                 found: hex(&header[1..]),
-                here: hex(&self.id),
+                here: self.id(),
+                origin: Origin::Memory.to_string(),
             });
         }
         let aad = [header, context].concat();
@@ -225,47 +162,12 @@ impl SealKey {
     }
 }
 
-/// The bytes in the key file, `None` when there is no such file.
-fn load(path: &Path) -> Result<Option<[u8; KEY_LENGTH]>, KeyError> {
-    let failed = |source| KeyError::File {
-        path: path.to_owned(),
-        action: "read",
-        source,
-    };
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(error)),
-    };
-    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(KeyError::Open {
-            path: path.to_owned(),
-            mode,
-        });
+/// The id of the key that sealed a value.
+fn sealed_by(sealed: &[u8]) -> Option<&[u8]> {
+    match sealed.get(..HEADER_LENGTH)? {
+        [FORMAT, id @ ..] => Some(id),
+        _ => None,
     }
-    let mut text = Vec::new();
-    file.take(KEY_FILE_LIMIT).read_to_end(&mut text).map_err(failed)?;
-    match parse(&text) {
-        Some(bytes) => Ok(Some(bytes)),
-        None => Err(KeyError::NotAKey {
-            path: path.to_owned(),
-        }),
-    }
-}
-
-fn parse(text: &[u8]) -> Option<[u8; KEY_LENGTH]> {
-    let (format, key) = std::str::from_utf8(text).ok()?.trim_end().split_once(' ')?;
-    if format != KEY_FILE_FORMAT {
-        return None;
-    }
-    STANDARD.decode(key).ok()?.try_into().ok()
-}
-
-fn create(path: &Path, bytes: &[u8; KEY_LENGTH]) -> io::Result<()> {
-    let (draft, mut file) = Draft::of(path)?;
-    writeln!(file, "{KEY_FILE_FORMAT} {}", STANDARD.encode(bytes))?;
-    draft.publish(path, false)
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -274,8 +176,6 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::Permissions;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -311,50 +211,6 @@ mod tests {
             key(2).open(b"c", &sealed),
             Err(SealError::OtherKey { .. })
         ));
-    }
-
-    #[test]
-    fn the_key_file_is_private_and_kept() {
-        let folder = tempfile::tempdir().expect("temporary folder");
-        let path = folder.path().join("seal-key");
-        let sealed = SealKey::load_or_create(&path, system_random())
-            .expect("new key")
-            .seal(b"job/7 password", b"secret")
-            .expect("sealed");
-        let mode = std::fs::metadata(&path).expect("key file").permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
-        let again = SealKey::load_or_create(&path, system_random()).expect("kept key");
-        assert_eq!(again.open(b"job/7 password", &sealed).expect("opened"), b"secret");
-        assert_eq!(
-            std::fs::read_dir(folder.path()).expect("folder").count(),
-            1,
-            "no draft is left"
-        );
-    }
-
-    #[test]
-    fn a_key_file_open_to_others_is_refused() {
-        let folder = tempfile::tempdir().expect("temporary folder");
-        let path = folder.path().join("seal-key");
-        SealKey::load_or_create(&path, system_random()).expect("new key");
-        std::fs::set_permissions(&path, Permissions::from_mode(0o640)).expect("chmod");
-        let refused = SealKey::load_or_create(&path, system_random()).expect_err("readable by the group");
-        assert!(refused.to_string().contains("mode 640"), "{refused}");
-    }
-
-    #[test]
-    fn a_damaged_key_file_is_never_replaced() {
-        let folder = tempfile::tempdir().expect("temporary folder");
-        let path = folder.path().join("seal-key");
-        for damaged in ["", "trainyard-seal-key-1 AAAA\n", "trainyard-seal-key-9 AAAA\n"] {
-            std::fs::write(&path, damaged).expect("written");
-            std::fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("chmod");
-            assert!(matches!(
-                SealKey::load_or_create(&path, system_random()),
-                Err(KeyError::NotAKey { .. })
-            ));
-            assert_eq!(std::fs::read_to_string(&path).expect("still there"), damaged);
-        }
     }
 
     proptest! {

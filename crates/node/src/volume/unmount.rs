@@ -1,0 +1,44 @@
+//! Taking mounts away at once, whatever still uses them.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use rustix::mount::{UnmountFlags, unmount};
+
+use super::table;
+
+/// Takes everything away that is mounted at or beneath `path`. True when nothing is left there.
+///
+/// Whatever is to be deleted must be asked about here first: what lies beneath a mount is somebody's data.
+pub fn clear(path: &Path) -> bool {
+    // Several may lie over one another; each round takes at least one away, or ends.
+    while let Some(top) = table::beneath(path).first() {
+        if !detach(&top.path) {
+            return table::beneath(path).is_empty();
+        }
+    }
+    true
+}
+
+/// Takes one mount away, by the kernel's call or, without rights of root, by the helper for FUSE.
+pub fn detach(path: &Path) -> bool {
+    if unmount(path, UnmountFlags::DETACH).is_ok() {
+        return true;
+    }
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a user's own mounts can be taken away by this helper only"
+    )]
+    let mut helper = Command::new("fusermount3");
+    let ended = helper
+        .args(["-u", "-z"])
+        .arg(path)
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    ended.is_ok_and(|status| status.success())
+}
