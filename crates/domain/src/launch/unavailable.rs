@@ -38,11 +38,3 @@ pub fn vault_unavailable(spec: &(impl Vaulted + Clone)) -> Option<BatchAiError> 
     );
     Some(BatchAiError::not_available(&member, text))
 }
-
-/// What is asked for with `member` is not built yet; `instead` says what is.
-fn missing(member: &str, instead: &str) -> BatchAiError {
-    BatchAiError::not_available(
-        member,
-        format!("{member} is not available in this version. {instead}"),
-    )
-}

@@ -61,10 +61,9 @@ fn contained(yard: &Yard, node: Uid, script: &str, image: &str) -> LaunchPlan {
     let out = yard.out(id(1), node);
     fs::create_dir_all(&out).unwrap();
     if !yard.is_isolated() {
-        plan.mounts.push(Mount {
-            path: format!("{}/out", plan.job_directory),
-            behind: Behind::Source(out.display().to_string()),
-        });
+        let behind = Behind::Source(out.display().to_string());
+        let path = format!("{}/out", plan.job_directory);
+        plan.mounts.push(Mount::new(path, behind));
     }
     plan.container = Some(Container {
         image: image.to_owned(),
