@@ -409,6 +409,12 @@ fn full() -> Config {
             run_as: Some("x".into()),
             mount_commands: vec!["x".into()],
         },
+        containers: Containers {
+            runtime: Choice::Docker,
+            program: some(),
+            images: some(),
+            pull: Pull::Never,
+        },
         limits: Limits {
             body_bytes: ByteSize(1),
         },

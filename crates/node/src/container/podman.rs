@@ -1,8 +1,10 @@
 //! Calls of podman.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
 
 use super::call::{Call, World};
 use super::find::in_path;
@@ -34,9 +36,11 @@ impl Podman {
         order::make_private(&root)?;
         let run = order::make_short(owner)?;
         let podman = Podman { root, run, images };
-        // Written once for this boot: other calls may read it just now.
+        // Written once for this boot: other calls may read it just now. Those of isolated nodes may have this one's number.
+        let held = File::open(&podman.run)?;
+        flock(&held, FlockOperation::LockExclusive)?;
         if !podman.configuration().exists() {
-            let new = podman.run.join(format!(".{}.new", std::process::id()));
+            let new = podman.run.join(".containers.conf.new");
             fs::write(&new, configuration(&podman.run, world.path()))?;
             fs::rename(new, podman.configuration())?;
         }
