@@ -8,13 +8,14 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, pidfd_send_signal};
 use trainyard_domain::ids::Uid;
+use trainyard_node::container;
 use trainyard_node::files::{Folder, StatusFile};
 use trainyard_node::look::poke;
 use trainyard_node::machine::since_boot;
 use trainyard_node::{shared_directories, sweep};
 
 use crate::entry::{Life, Process};
-use crate::start::{alive, find, read_status, starting};
+use crate::start::{alive, container_store, find, read_status, starting};
 
 /// Why nodes could not be ended.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +74,7 @@ pub fn end_all(root: &Path, patience: Duration) -> Result<usize, EndError> {
     }
     sweep_all(nodes.values().map(|entry| &entry.folder).collect())?;
     remove_all(&shared_directories(&folder));
+    container::end_store(&container_store(root));
     Ok(running.len())
 }
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use trainyard_domain::ids::GpuId;
+use trainyard_node::container;
 use trainyard_node::isolation::Account;
 
 /// How the engine works.
@@ -26,6 +27,8 @@ pub struct Settings {
     pub ports: RangeInclusive<u16>,
     /// Where GPUs come from.
     pub gpus: GpuSource,
+    /// How containers are run; their images are kept in the engine's folder, whatever the store named here.
+    pub containers: container::Settings,
     /// How nodes are kept apart; not at all on the plain level. Nodes that run keep theirs.
     pub isolation: Option<IsolationSettings>,
     /// How long a node may take to leave before it is killed. A node gives its job 2 seconds.
@@ -43,6 +46,7 @@ impl Default for Settings {
             mount_commands: Vec::new(),
             ports: 20_000..=29_999,
             gpus: GpuSource::These(Vec::new()),
+            containers: container::Settings::default(),
             isolation: None,
             leave_within: Duration::from_secs(10),
             keep_job_temp: None,

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use trainyard_domain::ids::Uid;
 use trainyard_domain::launch::NodePlan;
+use trainyard_node::container;
 use trainyard_node::files::{self, Folder, NodeFile, StatusFile};
 use trainyard_node::isolation::Isolation;
 use trainyard_node::machine::{boot_id, processes, stat};
@@ -17,6 +18,11 @@ use trainyard_node::machine::{boot_id, processes, stat};
 use crate::entry::{Entry, Life, Process};
 use crate::level::ROOT;
 use crate::state::{Shared, make_private};
+
+/// Where the engine with the folder `root` keeps the images of containers.
+pub fn container_store(root: &Path) -> PathBuf {
+    root.join("containers")
+}
 
 /// Name before the uid for folders that are being deleted.
 pub const DISCARDED: &str = "gone-";
@@ -34,6 +40,10 @@ pub fn start(folder: &Folder, plan: &NodePlan, shared: &Shared) -> io::Result<Pr
         environment,
         cgroups: settings.cgroups,
         keep_job_temp: settings.keep_job_temp.map(|time| time.as_secs()),
+        containers: container::Settings {
+            store: container_store(shared.root()),
+            ..settings.containers.clone()
+        },
         mount_commands: settings.mount_commands.clone(),
         isolation: settings.isolation.as_ref().map(|wanted| Isolation {
             root: ROOT.into(),

@@ -16,6 +16,7 @@ use trainyard_domain::launch::{Asked, LaunchPlan, Process, Remote, exit_code_of}
 use trainyard_domain::state::{BatchAiError, Verdict};
 
 use crate::caps::Caps;
+use crate::container::{Contained, Site};
 use crate::fence::Fence;
 use crate::journal::Journal;
 use crate::place;
@@ -48,6 +49,8 @@ pub struct Surroundings<'a> {
     pub view: &'a Arc<View>,
     /// The node's own folder.
     pub folder: &'a Path,
+    /// Where its container is.
+    pub site: &'a Site,
     /// What is mounted on the node by programs.
     pub keep: &'a RefCell<Keep>,
 }
@@ -102,6 +105,8 @@ pub struct Attempt {
     deadline: Duration,
     stage: Stage,
     volumes: Volumes,
+    /// What its processes run in, if not on the node itself.
+    container: Option<Contained>,
     /// Takes commands from the attempt's other nodes until its end is near.
     remote: Option<Listener>,
     /// Watches how much it writes, once its directories are there.
@@ -111,6 +116,8 @@ pub struct Attempt {
 #[derive(Debug)]
 enum Stage {
     Mounting,
+    /// Its container comes.
+    Containing,
     Preparing(Pid),
     Waiting {
         look_at: Duration,
@@ -120,6 +127,8 @@ enum Stage {
     /// What decides has ended with 0; other processes go on until the attempt is stopped.
     Decided,
     Ending(Ending),
+    /// Nothing of it runs any more; its container is removed.
+    Removing(Verdict),
     /// Nothing of it runs any more; what it wrote to volumes, the cluster's too, goes to their stores.
     Flushing(Verdict, Flush),
     /// Its volumes are taken away.
@@ -168,6 +177,7 @@ impl Attempt {
             deadline: now.saturating_add(allowed),
             stage: Stage::Mounting,
             volumes: Volumes::new(plan.mounts.clone()),
+            container: None,
             remote: None,
             caps: None,
             plan: Arc::new(plan),
@@ -216,6 +226,14 @@ impl Attempt {
         let deadline = self.deadline.min(next);
         match &self.stage {
             Stage::Mounting => self.volumes.wake_at().map_or(deadline, |at| at.min(deadline)),
+            Stage::Containing => {
+                let step = self.container.as_ref().and_then(Contained::wake_at);
+                step.map_or(deadline, |at| at.min(deadline))
+            }
+            Stage::Removing(_) => {
+                let step = self.container.as_ref().and_then(Contained::wake_at);
+                step.unwrap_or(deadline)
+            }
             Stage::Flushing(_, flush) => flush.wake_at().unwrap_or(self.deadline),
             Stage::Unmounting(_) => self.volumes.wake_at().unwrap_or(self.deadline),
             Stage::Preparing(_) | Stage::Running(_) | Stage::Decided => deadline,
@@ -234,6 +252,9 @@ impl Attempt {
         around: &Surroundings,
     ) -> Option<Verdict> {
         self.volumes.hear(ended);
+        if let Some(container) = &mut self.container {
+            container.hear(ended);
+        }
         if let Stage::Flushing(_, flush) = &mut self.stage {
             flush.hear(ended);
         }
@@ -260,6 +281,9 @@ impl Attempt {
         self.look_at_caps(now, around);
         if matches!(self.stage, Stage::Mounting) {
             self.mount(now, around);
+        }
+        if matches!(self.stage, Stage::Containing) {
+            self.contain(now, around);
         }
         if let Stage::Waiting { look_at, pause } = self.stage
             && now >= look_at
@@ -306,7 +330,12 @@ impl Attempt {
     fn takes_commands(&self) -> bool {
         match self.stage {
             Stage::Preparing(_) | Stage::Waiting { .. } | Stage::Running(_) | Stage::Decided => true,
-            Stage::Mounting | Stage::Ending(_) | Stage::Flushing(..) | Stage::Unmounting(_) => false,
+            Stage::Mounting
+            | Stage::Containing
+            | Stage::Ending(_)
+            | Stage::Removing(_)
+            | Stage::Flushing(..)
+            | Stage::Unmounting(_) => false,
         }
     }
 
@@ -316,7 +345,9 @@ impl Attempt {
             return;
         };
         let (journal, mark) = (&self.journal, &self.mark);
-        let hung_up = listener.step(|request, _| start_command(request, remote, around, mark, journal));
+        let container = &mut self.container;
+        let hung_up = listener
+            .step(|request, _| start_command(request, remote, around, mark, journal, container.as_mut()));
         // As of a terminal that hangs up; a command that made itself independent goes on.
         for pid in hung_up {
             let _ = kill_process_group(pid, Signal::HUP);
@@ -346,10 +377,41 @@ impl Attempt {
         match mounted.and_then(|()| self.make_room(around)) {
             Ok(()) => {
                 self.caps = Some(Caps::new(&self.plan, around.view, around.folder, now));
-                self.start_first(now, around);
+                self.contain(now, around);
             }
             Err(error) => self.refuse(error, now, around),
         }
+    }
+
+    /// Goes on with the container, if it has one; then comes the first process.
+    fn contain(&mut self, now: Duration, around: &Surroundings) {
+        if !matches!(self.stage, Stage::Containing) {
+            let wanted = self.plan.container.as_ref();
+            self.container = wanted.map(|container| {
+                Contained::new(container, &self.plan, &self.mark, around.site, around.environment)
+            });
+            self.stage = Stage::Containing;
+        }
+        let started = match &mut self.container {
+            None => Poll::Ready(Ok(())),
+            Some(container) => container.start(now, around.fence, &self.journal),
+        };
+        match started {
+            Poll::Pending => {}
+            Poll::Ready(Ok(())) => self.start_first(now, around),
+            Poll::Ready(Err(error)) => self.refuse(error, now, around),
+        }
+    }
+
+    /// Starts a process, in the container if there is one.
+    fn start(&mut self, process: &Process, around: &Surroundings) -> Result<Pid, NotStarted> {
+        let Some(container) = &mut self.container else {
+            return around.start(process, self.tools(), &self.mark);
+        };
+        let client = container.wrap(process)?;
+        let process = process.clone();
+        let streams = around.view.run(move || process::streams(&process))?;
+        process::start_with(&client, &BTreeMap::new(), &self.mark, streams)
     }
 
     fn make_room(&mut self, around: &Surroundings) -> Result<(), BatchAiError> {
@@ -377,7 +439,7 @@ impl Attempt {
         let Some(preparation) = self.plan.preparation.clone() else {
             return self.launch(now, around);
         };
-        match around.start(&preparation, self.tools(), &self.mark) {
+        match self.start(&preparation, around) {
             Ok(pid) => {
                 self.say_started(&preparation.name, pid);
                 self.stage = Stage::Preparing(pid);
@@ -389,8 +451,9 @@ impl Attempt {
     fn launch(&mut self, now: Duration, around: &Surroundings) {
         let mut live = Vec::new();
         let mut failed = None;
-        for wanted in &self.plan.processes {
-            match around.start(wanted, self.tools(), &self.mark) {
+        let plan = Arc::clone(&self.plan);
+        for wanted in &plan.processes {
+            match self.start(wanted, around) {
                 Ok(pid) => {
                     self.say_started(&wanted.name, pid);
                     live.push(Live {
@@ -444,10 +507,12 @@ impl Attempt {
                 }
             }
             Stage::Mounting
+            | Stage::Containing
             | Stage::Preparing(_)
             | Stage::Waiting { .. }
             | Stage::Decided
             | Stage::Ending(_)
+            | Stage::Removing(_)
             | Stage::Flushing(..)
             | Stage::Unmounting(_) => {}
         }
@@ -515,7 +580,14 @@ impl Attempt {
         }
         self.remote = None;
         self.volumes.give_up();
-        around.fence.signal(&self.mark, Signal::TERM);
+        match &mut self.container {
+            // What waits for its processes ends with them.
+            Some(container) => {
+                container.give_up(now);
+                container.stop();
+            }
+            None => around.fence.signal(&self.mark, Signal::TERM),
+        }
         self.stage = Stage::Ending(Ending {
             verdict,
             kill_at: now + grace,
@@ -533,6 +605,16 @@ impl Attempt {
             }
             let verdict = ending.verdict.clone();
             self.journal.say(format_args!("over: {}", in_words(&verdict)));
+            self.stage = Stage::Removing(verdict);
+        }
+        if let Stage::Removing(verdict) = &self.stage {
+            let verdict = verdict.clone();
+            if let Some(container) = &mut self.container
+                && container.remove(now, around.fence).is_pending()
+            {
+                return None;
+            }
+            self.container = None;
             self.stage = Stage::Flushing(verdict, Flush::new(around.keep.borrow().ids()));
         }
         if let Stage::Flushing(verdict, flush) = &mut self.stage {
@@ -570,7 +652,7 @@ impl Stage {
     fn is_over(&self) -> bool {
         matches!(
             self,
-            Stage::Ending(_) | Stage::Flushing(..) | Stage::Unmounting(_)
+            Stage::Ending(_) | Stage::Removing(_) | Stage::Flushing(..) | Stage::Unmounting(_)
         )
     }
 }
@@ -621,6 +703,7 @@ fn start_command(
     around: &Surroundings,
     mark: &str,
     journal: &Journal,
+    container: Option<&mut Contained>,
 ) -> Begun {
     let wanted = Process {
         name: "command of another node".to_owned(),
@@ -635,7 +718,14 @@ fn start_command(
         return Begun::Refused(process::refused(&wanted, "it has not three streams"));
     };
     let name = wanted.name.clone();
-    match around.start_with(wanted, remote.tools.as_deref(), mark, streams.map(Stdio::from)) {
+    let streams = streams.map(Stdio::from);
+    let started = match container {
+        None => around.start_with(wanted, remote.tools.as_deref(), mark, streams),
+        Some(container) => container
+            .wrap(&wanted)
+            .and_then(|client| process::start_with(&client, &BTreeMap::new(), mark, streams)),
+    };
+    match started {
         Ok(pid) => {
             journal.say(format_args!("{name} started, process {}", pid.as_raw_pid()));
             Begun::Runs(pid)

@@ -78,7 +78,7 @@ pub fn end(home: &Path) -> bool {
         return true;
     }
     let _ = fs::write(home.join("cgroup.kill"), "1");
-    let empty = pids(home).is_empty() && pids(&home.join("job")).is_empty();
+    let empty = pids(home).is_empty();
     if empty {
         remove(home);
     }
@@ -97,11 +97,30 @@ pub fn step_out(home: &Path) {
 /// Removes the directories of a node, and that of its folder when no other node uses it. The one named
 /// `trainyard` stays.
 fn remove(home: &Path) {
-    let _ = fs::remove_dir(home.join("job"));
-    let _ = fs::remove_dir(home);
+    remove_empty(home);
     if let Some(all) = home.parent() {
         let _ = fs::remove_dir(all);
     }
+}
+
+/// Removes what is empty at and below a directory.
+pub(crate) fn remove_empty(directory: &Path) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_empty(&entry.path());
+        }
+    }
+    let _ = fs::remove_dir(directory);
+}
+
+/// The name of the directory of the node in `folder`, in every tree.
+pub(crate) fn name(folder: &Path) -> Option<PathBuf> {
+    let (nodes, node) = (folder.parent()?, folder.file_name()?);
+    Some(Path::new("trainyard").join(hashed(nodes)).join(node))
+}
+
+fn hashed(nodes: &Path) -> String {
+    format!("{:016x}", fnv(nodes.as_os_str().as_encoded_bytes()))
 }
 
 /// Where the directories of the node in `folder` may lie in the tree.
@@ -115,7 +134,7 @@ pub fn homes(folder: &Path) -> Vec<PathBuf> {
 
 /// Where the directories of all nodes in the folder `nodes` may lie in the tree. `nodes` has no links in it.
 pub fn shared_directories(nodes: &Path) -> Vec<PathBuf> {
-    let name = format!("{:016x}", fnv(nodes.as_os_str().as_encoded_bytes()));
+    let name = hashed(nodes);
     let places = roots().into_iter();
     places.map(|root| root.join("trainyard").join(&name)).collect()
 }
@@ -124,7 +143,16 @@ fn enter(directory: &Path) -> io::Result<()> {
     fs::write(directory.join("cgroup.procs"), "0")
 }
 
+/// Those of directories below it too: a container has one of its own.
 fn pids(directory: &Path) -> Vec<Pid> {
+    let below = fs::read_dir(directory).into_iter().flatten().flatten();
+    let below = below.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    let mut all: Vec<Pid> = below.flat_map(|entry| pids(&entry.path())).collect();
+    all.extend(own_pids(directory));
+    all
+}
+
+fn own_pids(directory: &Path) -> Vec<Pid> {
     fs::read_to_string(directory.join("cgroup.procs"))
         .unwrap_or_default()
         .lines()
@@ -157,7 +185,7 @@ fn mount_point(line: &str) -> Option<PathBuf> {
 }
 
 /// FNV-1a: a short name for a path that is the same in every version.
-fn fnv(bytes: &[u8]) -> u64 {
+pub(crate) fn fnv(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     })

@@ -146,6 +146,11 @@ impl Running {
         None
     }
 
+    /// The last of what it has said on stdout and stderr.
+    pub fn said(&self) -> String {
+        last_of(&self.said).unwrap_or_default()
+    }
+
     /// Kills it, and all that it started in its process group.
     pub fn kill(&mut self, now: Duration) {
         self.killed = true;

@@ -30,6 +30,7 @@ use trainyard_domain::ids::{PlacementId, Uid};
 use trainyard_domain::launch::{LaunchPlan, NodePlan};
 use trainyard_domain::state::{BatchAiError, Verdict};
 
+use crate::container;
 use crate::isolation::Isolation;
 
 /// The format that is written now.
@@ -49,6 +50,9 @@ pub struct NodeFile {
     /// How many seconds the directory of a job stays after its end, where no other job comes; without, it stays.
     #[serde(default)]
     pub keep_job_temp: Option<u64>,
+    /// How containers are run.
+    #[serde(default)]
+    pub containers: container::Settings,
     /// Programs that mount commands of users may run beside `mount`.
     #[serde(default)]
     pub mount_commands: Vec<String>,

@@ -13,6 +13,7 @@ pub mod machine;
 mod attempt;
 mod caps;
 mod cgroup;
+pub mod container;
 mod descriptors;
 mod environment;
 mod errand;

@@ -19,6 +19,7 @@ use trainyard_domain::state::{BatchAiError, Verdict};
 
 use crate::attempt::{Attempt, Surroundings, describe};
 use crate::cgroup::{self, Cgroup};
+use crate::container::Site;
 use crate::fence::{Fence, mark};
 use crate::files::{self, FileError, Folder, NodeFile, Phase, PlacementStatus, StatusFile, WantedFile};
 use crate::isolation::{Entered, enter, in_words};
@@ -159,6 +160,7 @@ struct Node {
     file: NodeFile,
     environment: Arc<BTreeMap<String, String>>,
     view: Arc<View>,
+    site: Site,
     keep: RefCell<Keep>,
     signals: Signals,
     socket: UnixDatagram,
@@ -221,7 +223,19 @@ impl Node {
         };
         let sessions = Sessions::open(&folder)
             .inspect_err(|error| crate::say(format_args!("nobody can log in here: {error}")));
+        let site = Site {
+            folder: folder.root().to_owned(),
+            settings: file.containers.clone(),
+            gpus: file.plan.gpus.clone(),
+            mounts: file.plan.mounts.clone(),
+            root: match &file.isolation {
+                Some(isolation) => isolation.root.clone(),
+                None => folder.view(),
+            },
+            isolated: file.isolation.is_some(),
+        };
         Node {
+            site,
             folder,
             file,
             environment: Arc::new(environment),
@@ -401,6 +415,7 @@ impl Node {
             environment: &self.environment,
             view: &self.view,
             folder: self.folder.root(),
+            site: &self.site,
             keep: &self.keep,
         };
         let over = attempt.step(ended, stop, now, &around);
@@ -463,6 +478,7 @@ impl Node {
             environment: &self.environment,
             view: &self.view,
             folder: self.folder.root(),
+            site: &self.site,
             keep: &self.keep,
         };
         let mark = mark(self.folder.root(), &placement.to_string());

@@ -28,6 +28,28 @@ pub struct NotStarted {
     pub exit_code: i32,
 }
 
+impl NotStarted {
+    /// With an exit code as of a shell, for the process `name`.
+    pub fn because(exit_code: i32, name: &str, why: &str) -> NotStarted {
+        NotStarted {
+            error: BatchAiError {
+                code: START_FAILED.to_owned(),
+                message: format!("{name} could not be started: {why}."),
+                details: vec![("process".to_owned(), name.to_owned())],
+            },
+            exit_code,
+        }
+    }
+
+    /// There was nothing to start.
+    pub fn nothing() -> NotStarted {
+        NotStarted {
+            error: BatchAiError::new(START_FAILED, ""),
+            exit_code: 0,
+        }
+    }
+}
+
 /// Starts a process as the leader of a process group of its own: stdin from `/dev/null`, stdout and stderr
 /// to their files, no other descriptor (all of ours close on exec), default signals and an empty mask (the
 /// standard library sees to both).
@@ -35,9 +57,13 @@ pub struct NotStarted {
 /// `defaults` are added where the plan's environment does not name them. Nothing is looked up after a fork,
 /// so that the cheap way of starting stays open to the standard library.
 pub fn start(process: &Process, defaults: &BTreeMap<String, String>, mark: &str) -> Result<Pid, NotStarted> {
+    start_with(process, defaults, mark, streams(process)?)
+}
+
+/// The streams that [`start`] gives to a process.
+pub fn streams(process: &Process) -> Result<[Stdio; 3], NotStarted> {
     let (stdout, stderr) = outputs(process).map_err(|error| failed(process, &error))?;
-    let streams = [Stdio::null(), stdout.into(), stderr.into()];
-    start_with(process, defaults, mark, streams)
+    Ok([Stdio::null(), stdout.into(), stderr.into()])
 }
 
 /// The same with other stdin, stdout and stderr than the files that `process` names.
@@ -87,6 +113,7 @@ fn failed(process: &Process, error: &io::Error) -> NotStarted {
     not_started(code, process, &error.to_string())
 }
 
+/// The files for its stdout and stderr.
 fn outputs(process: &Process) -> io::Result<(File, File)> {
     let open = |path: &str| -> io::Result<File> {
         let file = place::open_to_append(Path::new(path))?;
@@ -120,15 +147,7 @@ fn find(name: &str, environment: &BTreeMap<String, String>, directory: &str) -> 
 }
 
 fn not_started(exit_code: i32, process: &Process, why: &str) -> NotStarted {
-    let message = format!("{} could not be started: {why}.", process.name);
-    NotStarted {
-        error: BatchAiError {
-            code: START_FAILED.to_owned(),
-            message,
-            details: vec![("process".to_owned(), process.name.clone())],
-        },
-        exit_code,
-    }
+    NotStarted::because(exit_code, &process.name, why)
 }
 
 /// Takes note of all children that have ended, with their exit codes as a shell says them.

@@ -5,6 +5,7 @@ use std::path::Path;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::cgroup;
+use crate::container;
 use crate::fence::mark_of;
 use crate::machine::{processes, stat};
 use crate::volume::keep;
@@ -26,7 +27,7 @@ pub fn sweep(folder: &Path, cgroup: Option<&Path>) -> bool {
     }
     // What is still mounted must not be deleted with the folder, so the node is not gone before it is taken away. It is
     // when what served it has ended.
-    fence_empty && marked.is_empty() && keep::sweep(folder)
+    fence_empty && marked.is_empty() && container::sweep(folder) && keep::sweep(folder)
 }
 
 /// Kills the process only if it still is the marked one: its number may have been given out again.

@@ -3,6 +3,7 @@
 mod backup;
 mod bench;
 mod connect;
+mod contained;
 mod gc;
 mod key;
 mod migrate;
@@ -45,6 +46,9 @@ enum Command {
     /// Run a command on another node of the job that calls it, as ssh does; MPI launchers call it.
     #[command(hide = true)]
     Remote(remote::Remote),
+    /// What nodes call for the containers of jobs, and what runs in those.
+    #[command(hide = true)]
+    Contained(contained::ContainedCommand),
     /// Make, list and revoke tokens.
     #[command(subcommand)]
     Token(token::Token),
@@ -81,6 +85,7 @@ enum Command {
 pub fn run(arguments: Arguments, surroundings: Surroundings) -> anyhow::Result<ExitCode> {
     let done = match arguments.command {
         Command::Remote(command) => return Ok(command.run(&surroundings)),
+        Command::Contained(command) => return Ok(command.run(&surroundings)),
         Command::Migrate(command) => return command.run(&surroundings),
         // A node is small: it has its own way of running.
         Command::Node(node::Node {
@@ -148,6 +153,8 @@ mod tests {
             "migrate verify . --location eastus --cli 0.2 --format json",
             "migrate rewrite . --write --mark --add-creates --subscription s --resource-group g",
             "remote -x 127.16.0.5 orted -mca x",
+            "contained init /.trainyard/run",
+            "contained remote -x 127.16.0.5 orted",
             "node preempt tvm-1_1-20180606t204645z-p --data d",
         ] {
             let words = ["trainyard"].into_iter().chain(good.split(' '));

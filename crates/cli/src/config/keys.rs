@@ -186,6 +186,30 @@ pub const KEYS: &[Key] = &[
         "Address or name that people are told to reach them at. A server that listens at `0.0.0.0` or `::` needs it.",
     ),
     key(
+        "containers.runtime",
+        Kind::Text,
+        "auto",
+        "What runs the containers of jobs: `podman`, `docker`, `auto` for podman where it is found and else docker, or `none`. See [containers](containers.md).",
+    ),
+    key(
+        "containers.program",
+        Kind::Text,
+        "found in PATH",
+        "Path of that program.",
+    ),
+    key(
+        "containers.images",
+        Kind::Text,
+        "none",
+        "Folder of images in files; a job's image is looked up there by its name before anywhere else.",
+    ),
+    key(
+        "containers.pull",
+        Kind::Text,
+        "missing",
+        "When a registry is asked for an image: `missing` if it is not on this machine, `always`, or `never`.",
+    ),
+    key(
         "limits.body_bytes",
         Kind::Text,
         "4MiB",

@@ -19,6 +19,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use trainyard_node::container::{Choice, Pull};
 
 use accounts::StorageAccount;
 use ports::Ports;
@@ -41,6 +42,7 @@ pub struct Config {
     pub autoscale: Autoscale,
     pub local: Local,
     pub remote_login: RemoteLogin,
+    pub containers: Containers,
     pub limits: Limits,
     pub retention: Retention,
     pub log: Log,
@@ -123,6 +125,16 @@ pub struct RemoteLogin {
     pub ports: Ports,
     /// What people are told where `listen` is not what they can reach.
     pub public_address: Option<String>,
+}
+
+/// `[containers]`: what runs the containers of jobs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Containers {
+    pub runtime: Choice,
+    pub program: Option<PathBuf>,
+    pub images: Option<PathBuf>,
+    pub pull: Pull,
 }
 
 /// `[limits]`.
@@ -266,6 +278,7 @@ impl Default for Config {
             autoscale: Autoscale::default(),
             local: Local::default(),
             remote_login: RemoteLogin::default(),
+            containers: Containers::default(),
             limits: Limits::default(),
             retention: Retention::default(),
             log: Log::default(),

@@ -415,6 +415,12 @@ fn full() -> Config {
             ports: Ports(1..=1),
             public_address: Some("x".into()),
         },
+        containers: Containers {
+            runtime: Choice::Docker,
+            program: some(),
+            images: some(),
+            pull: Pull::Never,
+        },
         limits: Limits {
             body_bytes: ByteSize(1),
             stdout_bytes: ByteSize(1),

@@ -11,6 +11,7 @@ use jiff::SignedDuration;
 use trainyard_domain::launch::Caps;
 use trainyard_domain::name::SubscriptionId;
 use trainyard_engine_local::{Account, IsolationSettings, isolation_here};
+use trainyard_node::container;
 use trainyard_server::{Kept, Quotas, Settings, VmSize};
 use trainyard_storage::{AccountName, FileServers};
 use trainyard_vaults::{Fetcher, Vaults};
@@ -162,6 +163,7 @@ pub fn local_engine(
         keep_job_temp: Some(Duration::from_secs(
             60 * u64::from(config.retention.job_temp_minutes),
         )),
+        containers: containers(config),
         mount_commands: config.local.mount_commands.clone(),
         leave_within: Duration::from_secs(u64::from(config.local.grace_seconds) + 5),
         ..trainyard_engine_local::Settings::default()
@@ -213,6 +215,18 @@ fn hidden(config: &Config) -> anyhow::Result<Vec<PathBuf>> {
     let keys = own.into_iter().chain(of_accounts).flatten();
     hidden.extend(keys.filter_map(|key| key.canonicalize().ok()));
     Ok(hidden)
+}
+
+/// How containers are run; the engine says where their images are kept.
+pub fn containers(config: &Config) -> container::Settings {
+    let asked = &config.containers;
+    container::Settings {
+        runtime: asked.runtime,
+        program: asked.program.clone(),
+        images: asked.images.clone(),
+        pull: asked.pull,
+        ..container::Settings::default()
+    }
 }
 
 /// Folder of the local engine.

@@ -6,6 +6,7 @@ use crate::ids::Uid;
 use crate::state::BatchAiError;
 
 use super::attempt::JobLaunch;
+use super::container::{Container, FAILED_STARTING_CONTAINER, container};
 use super::mounts::mounts;
 use super::plan::LaunchPlan;
 use super::site::Site;
@@ -19,10 +20,10 @@ pub fn job_plans(job: &JobLaunch<'_>) -> Result<Vec<(Uid, LaunchPlan)>, BatchAiE
     }
     let work = Work::of(job.spec);
     let plan = |(index, node)| plan(&Site::new(job, index, node), &work);
-    Ok((0..).zip(job.nodes).map(plan).collect())
+    (0..).zip(job.nodes).map(plan).collect()
 }
 
-fn plan(site: &Site<'_>, work: &Work<'_>) -> (Uid, LaunchPlan) {
+fn plan(site: &Site<'_>, work: &Work<'_>) -> Result<(Uid, LaunchPlan), BatchAiError> {
     let job = site.job;
     let outputs = site.outputs.iter().map(|(_, path)| path);
     let directories = [&site.job_mounts, &site.stdouterr].into_iter().chain(outputs);
@@ -49,8 +50,23 @@ fn plan(site: &Site<'_>, work: &Work<'_>) -> (Uid, LaunchPlan) {
         until_stopped: !site.node.decides,
         remote: Some(site.remote()),
         caps: job.caps,
+        container: container_of(site)?,
     };
-    (site.node.uid, plan)
+    Ok((site.node.uid, plan))
+}
+
+fn container_of(site: &Site<'_>) -> Result<Option<Container>, BatchAiError> {
+    let Some(settings) = &site.job.spec.container_settings else {
+        return Ok(None);
+    };
+    container(settings, &site.remote_shell).map(Some).map_err(|why| {
+        let mut error = BatchAiError::new(FAILED_STARTING_CONTAINER, "unable to start docker container");
+        error
+            .details
+            .push(("imageName".to_owned(), settings.image.clone()));
+        error.details.push(("Info".to_owned(), why));
+        error
+    })
 }
 
 /// One line a node, as Open MPI reads it.

@@ -8,6 +8,7 @@ mod attempt;
 mod behind;
 mod caffe2;
 mod caps;
+mod container;
 mod environment;
 mod expand;
 mod job;
@@ -33,6 +34,7 @@ pub use asked::{
 pub use attempt::JobLaunch;
 pub use behind::{Behind, CifsShare, MOUNT_MODE, NfsExport, RcloneRemote};
 pub use caps::Caps;
+pub use container::{Container, FAILED_STARTING_CONTAINER, Login};
 pub use expand::expand;
 pub use job::job_plans;
 pub use node::{NodeLaunch, node_plan};

@@ -10,6 +10,7 @@ use crate::ids::{GpuId, PlacementId, Uid};
 
 use super::asked::Asked;
 use super::behind::Behind;
+use super::container::Container;
 
 /// Beginning of the names of the sockets in the shared directory by which nodes take commands; the node's address
 /// follows.
@@ -56,6 +57,9 @@ pub struct LaunchPlan {
     /// How much it may write here; plans of earlier versions set no limit.
     #[serde(default)]
     pub caps: Caps,
+    /// The container in which preparation, processes and commands of other nodes run.
+    #[serde(default)]
+    pub container: Option<Container>,
 }
 
 /// How processes of the attempt start commands on this node, as MPI launchers do by SSH.

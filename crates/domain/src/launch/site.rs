@@ -27,6 +27,8 @@ pub(super) struct Site<'a> {
     pub shared: SharedDirectory,
     /// Path of the hostfile.
     pub hostfile: String,
+    /// Program that reaches the other nodes of the job.
+    pub remote_shell: String,
     /// `AZ_BATCHAI_STDOUTERR_DIR`.
     pub stdouterr: String,
     /// Output directories, id and path.
@@ -102,6 +104,7 @@ impl<'a> Site<'a> {
         variables.insert("AZ_BATCHAI_STDOUTERR_DIR".to_owned(), stdouterr.clone());
         variables.insert("AZ_BATCHAI_MPI_HOST_FILE".to_owned(), hostfile.clone());
         Site {
+            remote_shell: paths.remote_shell,
             job,
             node,
             index,

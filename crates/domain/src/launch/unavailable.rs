@@ -7,10 +7,6 @@ use super::mounts::volumes;
 
 /// Why this version cannot run the job, if so: the first thing it asks for that is not built yet.
 pub fn job_unavailable(spec: &JobSpec) -> Option<BatchAiError> {
-    if spec.container_settings.is_some() {
-        let instead = "Leave it out to run the job on the node itself.";
-        return Some(missing("properties.containerSettings", instead));
-    }
     volume_unavailable(spec.mount_volumes.as_ref(), "properties.mountVolumes")
 }
 
@@ -41,12 +37,4 @@ pub fn vault_unavailable(spec: &(impl Vaulted + Clone)) -> Option<BatchAiError> 
         reference.vault_name()
     );
     Some(BatchAiError::not_available(&member, text))
-}
-
-/// What is asked for with `member` is not built yet; `instead` says what is.
-fn missing(member: &str, instead: &str) -> BatchAiError {
-    BatchAiError::not_available(
-        member,
-        format!("{member} is not available in this version. {instead}"),
-    )
 }

@@ -13,6 +13,9 @@ fn main() -> ExitCode {
     if arguments.first().is_some_and(|word| word == "remote") {
         return remote(&arguments[1..]);
     }
+    if arguments.first().is_some_and(|word| word == "contained") {
+        return contained(&arguments[1..]);
+    }
     let folder = arguments
         .iter()
         .skip_while(|argument| *argument != "--folder")
@@ -59,4 +62,15 @@ fn remote(arguments: &[OsString]) -> ExitCode {
             ExitCode::from(255)
         }
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the environment of the errand is read here, once"
+)]
+fn contained(words: &[OsString]) -> ExitCode {
+    let text =
+        |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    let code = trainyard_node::container::main(words, std::env::vars_os().filter_map(text).collect());
+    ExitCode::from(u8::try_from(code).unwrap_or(255))
 }

@@ -4,8 +4,10 @@
 
 mod bench;
 mod conformance;
+mod containers;
 mod endings;
 mod gpus;
+mod images;
 mod isolated;
 mod jobs;
 mod limits;

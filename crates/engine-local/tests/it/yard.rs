@@ -14,6 +14,7 @@ use trainyard_engine::{Engine, NodeSeen, Observation, PlacementSeen};
 use trainyard_engine_local::{
     GpuSource, IsolationSettings, LocalEngine, NodeProgram, Settings, end_all, isolation_here,
 };
+use trainyard_node::container;
 use trainyard_node::files::{self, Folder, StatusFile};
 use trainyard_node::machine::since_boot;
 
@@ -40,6 +41,7 @@ pub struct Yard {
     /// The PATH of what nodes run, from the next opening on.
     pub path: Option<String>,
     program: NodeProgram,
+    containers: container::Settings,
     _folder: TempDir,
 }
 
@@ -113,6 +115,21 @@ impl Yard {
         yard
     }
 
+    /// A yard whose jobs may have containers.
+    pub fn with_containers(containers: container::Settings, cgroups: bool, isolated: bool) -> Yard {
+        let mut yard = Yard::empty("");
+        yard.containers = containers;
+        yard.cgroups = cgroups;
+        yard.isolated = isolated;
+        yard.open();
+        yard
+    }
+
+    /// Whether its nodes are isolated.
+    pub fn is_isolated(&self) -> bool {
+        self.isolated
+    }
+
     /// A yard whose nodes are started by this line of bash.
     pub fn started_by(script: &str) -> Yard {
         let mut yard = Yard::empty("");
@@ -157,6 +174,7 @@ impl Yard {
             mount_commands: Vec::new(),
             path: None,
             program,
+            containers: container::Settings::default(),
             engine: None,
             bell: Bell::default(),
             seen: Mutex::default(),
@@ -173,6 +191,7 @@ impl Yard {
             keep_job_temp: self.keep_job_temp,
             mount_commands: self.mount_commands.clone(),
             gpus: GpuSource::These(self.gpus.clone()),
+            containers: self.containers.clone(),
             isolation: self.isolated.then(|| IsolationSettings {
                 hidden: vec![self.root.clone()],
                 account: None,
@@ -396,6 +415,7 @@ impl Yard {
                 until_stopped: false,
                 remote: None,
                 caps: trainyard_domain::launch::Caps::default(),
+                container: None,
             };
             (*node, plan)
         };

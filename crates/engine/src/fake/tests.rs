@@ -94,6 +94,7 @@ fn launch_plan() -> LaunchPlan {
         until_stopped: false,
         remote: None,
         caps: trainyard_domain::launch::Caps::default(),
+        container: None,
     }
 }
 

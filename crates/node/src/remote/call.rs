@@ -73,6 +73,8 @@ pub enum CallError {
         node: String,
         /// What it says.
         why: String,
+        /// The exit code that it gives for that.
+        code: i32,
     },
     /// The node went away before the command ended.
     #[error("{node} has ended the command, or has gone")]
@@ -109,13 +111,38 @@ pub(super) fn run(node: &str, command: &OsStr, shared: &Path, stdin: &impl AsFd)
         return Err(CallError::TooLong { bytes });
     }
     let socket = poll_for(node, shared)?;
+    send_and_wait(&socket, node, command.as_bytes(), stdin)
+}
+
+/// Runs a command by the socket at `path`, with this process's stdin, stdout and stderr; its exit code.
+pub(crate) fn ask(path: &Path, command: &[u8]) -> Result<i32, CallError> {
+    let node = path.display().to_string();
+    let socket = reach(path).map_err(|source| CallError::System {
+        node: node.clone(),
+        source,
+    })?;
+    send_and_wait(&socket, &node, command, &io::stdin())
+}
+
+/// Sends a command to the socket at `path` and does not wait for its end.
+pub(crate) fn tell(path: &Path, command: &[u8]) -> io::Result<()> {
+    Ok(send(&reach(path)?, command, &io::stdin())?)
+}
+
+fn reach(path: &Path) -> io::Result<OwnedFd> {
+    let (socket, address, _folder) = socket_at(path, SocketFlags::empty())?;
+    connect(&socket, &address)?;
+    Ok(socket)
+}
+
+fn send_and_wait(socket: &OwnedFd, node: &str, command: &[u8], stdin: &impl AsFd) -> Result<i32, CallError> {
     let failed = |source: Errno| CallError::System {
         node: node.to_owned(),
         source: source.into(),
     };
-    send(&socket, command.as_bytes(), stdin).map_err(failed)?;
+    send(socket, command, stdin).map_err(failed)?;
     let mut answer = [0; LONGEST_ANSWER];
-    let length = match recv(&socket, &mut answer, RecvFlags::empty()) {
+    let length = match recv(socket, &mut answer, RecvFlags::empty()) {
         Ok((length, _)) => length,
         Err(Errno::CONNRESET) => 0,
         Err(error) => return Err(failed(error)),
@@ -123,7 +150,8 @@ pub(super) fn run(node: &str, command: &OsStr, shared: &Path, stdin: &impl AsFd)
     let node = node.to_owned();
     match answer[..length].split_first_chunk() {
         Some((code, [])) => Ok(i32::from_le_bytes(*code)),
-        Some((_, why)) => Err(CallError::NotStarted {
+        Some((code, why)) => Err(CallError::NotStarted {
+            code: i32::from_le_bytes(*code),
             node,
             why: String::from_utf8_lossy(why).into_owned(),
         }),
@@ -168,11 +196,7 @@ fn poll_for(node: &str, shared: &Path) -> Result<OwnedFd, CallError> {
     let path = socket(shared, node).ok_or_else(missing)?;
     let deadline = since_boot() + PATIENCE;
     loop {
-        let tried = socket_at(&path, SocketFlags::empty()).and_then(|(socket, address, _folder)| {
-            connect(&socket, &address)?;
-            Ok(socket)
-        });
-        match tried {
+        match reach(&path) {
             Ok(socket) => return Ok(socket),
             Err(error) if error.kind() == io::ErrorKind::NotFound && since_boot() < deadline => {
                 std::thread::sleep(TRY_AGAIN);

@@ -15,6 +15,7 @@ use rustix::fd::OwnedFd;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 
 pub use call::{CallError, call};
+pub(crate) use call::{ask, tell};
 pub(crate) use listen::{Begun, Listener, Request, STREAMS};
 pub use ssh::{Place, ssh};
 

@@ -27,19 +27,7 @@ fn file_servers_are_not_refused() {
 }
 
 #[test]
-fn containers_volumes_and_vaults_are_named() {
-    let mut contained = custom("true");
-    contained.container_settings = Some(ContainerSettings {
-        server_url: None,
-        image: "ubuntu".to_owned(),
-        credentials: None,
-        shm_size: None,
-    });
-    assert_eq!(
-        refused(&contained).as_deref(),
-        Some("properties.containerSettings")
-    );
-
+fn volumes_and_vaults_are_named() {
     for (mounts, expected) in [
         (
             file_share("https://acc/..", "x"),

@@ -1,0 +1,45 @@
+//! Directories that runtimes leave in the cgroup trees.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::cgroup::remove_empty;
+
+/// Below which directory of every cgroup tree the containers of a node go, beside nothing else.
+pub fn parent(node: &Path) -> Option<String> {
+    crate::cgroup::name(node).map(|name| format!("/{}/job/container", name.display()))
+}
+
+/// Removes what is empty at and below a directory of every tree.
+pub fn remove_beneath(parent: &str) {
+    for tree in trees() {
+        remove_empty(&tree.join(parent.trim_start_matches('/')));
+    }
+}
+
+/// Removes the directories of a node from all trees in which nothing of it runs any more.
+pub fn remove_node(node: &Path) {
+    let Some(name) = crate::cgroup::name(node) else {
+        return;
+    };
+    for tree in trees() {
+        let own = tree.join(&name);
+        remove_empty(&own);
+        // That of the folder of all nodes goes with the last of them.
+        if let Some(all) = own.parent() {
+            let _ = fs::remove_dir(all);
+        }
+    }
+}
+
+/// Where the cgroup trees are mounted.
+fn trees() -> Vec<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    mounts.lines().filter_map(mount_point).collect()
+}
+
+fn mount_point(line: &str) -> Option<PathBuf> {
+    let (left, right) = line.split_once(" - ")?;
+    let path = left.split(' ').nth(4)?;
+    (right.starts_with("cgroup") && !path.contains('\\')).then(|| PathBuf::from(path))
+}

@@ -1,0 +1,93 @@
+//! Calls of podman.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::call::{Call, World};
+use super::find::in_path;
+use super::order::{self, Order};
+use super::settings::Settings;
+
+/// One state of podman: images and containers, and what it keeps of them while the machine is up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Podman {
+    root: PathBuf,
+    run: PathBuf,
+    /// Images of another state, which are read only.
+    images: Option<PathBuf>,
+}
+
+impl Podman {
+    /// The state that holds the images of all nodes.
+    pub fn store(settings: &Settings, world: &World) -> io::Result<Podman> {
+        Podman::new(image_root(settings), &settings.store, None, world)
+    }
+
+    /// The state of a node, which uses those images.
+    pub fn node(order: &Order, world: &World) -> io::Result<Podman> {
+        let images = Some(image_root(&order.settings));
+        Podman::new(order.folder().join("podman"), &order.node, images, world)
+    }
+
+    fn new(root: PathBuf, owner: &Path, images: Option<PathBuf>, world: &World) -> io::Result<Podman> {
+        order::make_private(&root)?;
+        let run = order::make_short(owner)?;
+        let podman = Podman { root, run, images };
+        // Written once for this boot: other calls may read it just now. Those of isolated nodes may have this one's number.
+        let held = File::open(&podman.run)?;
+        flock(&held, FlockOperation::LockExclusive)?;
+        if !podman.configuration().exists() {
+            let new = podman.run.join(".containers.conf.new");
+            fs::write(&new, configuration(&podman.run, world.path()))?;
+            fs::rename(new, podman.configuration())?;
+        }
+        Ok(podman)
+    }
+
+    fn configuration(&self) -> PathBuf {
+        self.run.join("containers.conf")
+    }
+
+    /// A call with these arguments on this state.
+    pub fn call<S: AsRef<str>>(&self, arguments: &[S]) -> Call {
+        let path = |path: &Path| path.display().to_string();
+        let mut all = vec![
+            "--root".to_owned(),
+            path(&self.root),
+            "--runroot".to_owned(),
+            path(&self.run.join("r")),
+            "--tmpdir".to_owned(),
+            path(&self.run.join("t")),
+        ];
+        if let Some(images) = &self.images {
+            all.push("--storage-opt".to_owned());
+            all.push(format!("additionalimagestore={}", path(images)));
+        }
+        Call {
+            arguments: all,
+            variables: vec![("CONTAINERS_CONF".to_owned(), path(&self.configuration()))],
+        }
+        .and(arguments)
+    }
+}
+
+/// Where podman keeps the images of all nodes.
+pub fn image_root(settings: &Settings) -> PathBuf {
+    settings.store.join("images")
+}
+
+/// Podman's own configuration: nothing that needs a service manager, no locks in memory that all of the machine's
+/// states share, no limit on processes but the node's. crun does not work where cgroups of both versions are in use, so
+/// runc is taken where it is found.
+fn configuration(run: &Path, path: &str) -> String {
+    let runtime = in_path("runc", path).map_or("", |_| "runtime = \"runc\"\n");
+    format!(
+        "[containers]\npids_limit = 0\n\
+         [engine]\n{runtime}cgroup_manager = \"cgroupfs\"\nevents_logger = \"none\"\nlock_type = \"file\"\n\
+         [network]\nnetwork_backend = \"netavark\"\nnetwork_config_dir = \"{}\"\n",
+        run.join("n").display()
+    )
+}
