@@ -377,6 +377,8 @@ fn two_nodes_start_commands_in_the_containers_of_one_another() {
             socket: format!("{shared}/.node-{name}"),
             environment: variables.clone().into(),
             directory: plan.job_directory.clone(),
+            other_sockets: Vec::new(),
+            tools: None,
         });
         plan.processes[0].environment.extend(variables);
         if name == "b" {

@@ -153,6 +153,8 @@ impl House {
             environment: BTreeMap::from([("OF_THE_NODE".to_owned(), "yes".to_owned())]),
             cgroups: uid % 2 == 1,
             isolation: None,
+            keep_job_temp: None,
+            containers: trainyard_node::container::Settings::default(),
             mount_commands: Vec::new(),
         };
         files::write(&folder.node(), &file).unwrap();

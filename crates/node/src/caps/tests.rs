@@ -52,6 +52,7 @@ fn site(limits: Limits) -> Site {
         grace_seconds: 5,
         until_stopped: false,
         remote: None,
+        container: None,
         caps: limits,
     };
     let view = Arc::new(View::plain(base.path().to_owned()));
