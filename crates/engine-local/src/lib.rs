@@ -14,6 +14,7 @@ mod end;
 mod entry;
 mod gpus;
 mod level;
+mod limits;
 mod remote_shell;
 mod settings;
 mod start;
@@ -49,6 +50,12 @@ impl LocalEngine {
         settings: Settings,
         program: NodeProgram,
     ) -> Result<LocalEngine, OpenError> {
+        if settings.cgroups {
+            trainyard_node::cgroup::prepare();
+        }
+        if settings.limits {
+            limits::say();
+        }
         let (shared, socket) = Shared::open(root, settings, program)?;
         let shared = Arc::new(shared);
         let thread = watch::start(Arc::clone(&shared), socket)?;

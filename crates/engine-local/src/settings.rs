@@ -20,6 +20,8 @@ pub struct Settings {
     /// Whether nodes may use the cgroup v2 tree, where there is one. Without it processes are kept together
     /// by descent and a mark in their environment.
     pub cgroups: bool,
+    /// Whether plans have limits: then it is said at the start which of them the machine cannot enforce.
+    pub limits: bool,
     /// Ports to choose from for jobs.
     pub ports: RangeInclusive<u16>,
     /// Where GPUs come from.
@@ -36,6 +38,7 @@ impl Default for Settings {
             max_nodes: 64,
             environment: BTreeMap::new(),
             cgroups: true,
+            limits: true,
             ports: 20_000..=29_999,
             gpus: GpuSource::These(Vec::new()),
             isolation: None,

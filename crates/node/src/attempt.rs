@@ -14,11 +14,13 @@ use trainyard_domain::ids::PlacementId;
 use trainyard_domain::launch::{LaunchPlan, Process, Remote};
 use trainyard_domain::state::{BatchAiError, Verdict};
 
+use crate::cgroup::{Before, Limits};
 use crate::fence::Fence;
 use crate::journal::Journal;
 use crate::place;
 use crate::process::{self, NotStarted};
 use crate::remote::{Command, Listener};
+use crate::verdict::in_view_of;
 use crate::view::View;
 use crate::volumes::{Tools, Volumes};
 
@@ -39,6 +41,8 @@ pub struct Surroundings<'a> {
     pub environment: &'a Arc<BTreeMap<String, String>>,
     /// Where its files and processes are.
     pub view: &'a Arc<View>,
+    /// How much the node may use.
+    pub limits: &'a Limits,
 }
 
 impl Surroundings<'_> {
@@ -75,6 +79,8 @@ pub struct Attempt {
     volumes: Volumes,
     /// Takes commands from the attempt's other nodes until its end is near.
     remote: Option<Listener>,
+    /// What the kernel had counted before.
+    before: Before,
 }
 
 #[derive(Debug)]
@@ -136,6 +142,7 @@ impl Attempt {
             stage: Stage::Mounting,
             volumes: Volumes::new(plan.mounts.clone()),
             remote: None,
+            before: around.limits.counters().begin(),
             plan: Arc::new(plan),
         };
         match attempt.clear_room(around) {
@@ -436,6 +443,7 @@ impl Attempt {
                 return None;
             }
             let verdict = ending.verdict.clone();
+            let verdict = in_view_of(around.limits, &mut self.before, verdict, &self.journal);
             self.journal.say(format_args!("over: {}", in_words(&verdict)));
             self.stage = Stage::Unmounting(verdict);
         }
@@ -504,5 +512,6 @@ fn in_words(verdict: &Verdict) -> String {
         Verdict::TimedOut => "stopped after the longest time allowed".to_owned(),
         Verdict::Stopped => "stopped as wanted".to_owned(),
         Verdict::NotStarted(error, _) => format!("not started, {}", error.code),
+        Verdict::OutOfMemory(cut, _) => format!("{}, for want of memory", in_words(&cut.verdict())),
     }
 }

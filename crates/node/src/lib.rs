@@ -5,17 +5,18 @@
 //! became of it is written there. Its socket only says "look". A node is started once in its life: when it
 //! dies it is gone, and whoever started it ends what it left ([`sweep`]).
 
+pub mod cgroup;
 pub mod files;
 pub mod isolation;
 pub mod look;
 pub mod machine;
 
 mod attempt;
-mod cgroup;
 mod descriptors;
 mod environment;
 mod errand;
 mod fence;
+mod first_to_die;
 mod journal;
 mod node;
 mod place;
@@ -23,6 +24,7 @@ mod process;
 pub mod remote;
 mod signals;
 mod sweep;
+mod verdict;
 mod view;
 mod volumes;
 mod wanted;

@@ -16,7 +16,7 @@ use trainyard_domain::ids::PlacementId;
 use trainyard_domain::state::{BatchAiError, Verdict};
 
 use crate::attempt::{Attempt, Surroundings};
-use crate::cgroup::{self, Cgroup};
+use crate::cgroup::{self, Cgroup, Limits};
 use crate::fence::{Fence, mark};
 use crate::files::{self, FileError, Folder, NodeFile, Phase, PlacementStatus, StatusFile, WantedFile};
 use crate::isolation::{Entered, enter, in_words};
@@ -159,6 +159,7 @@ struct Node {
     socket: UnixDatagram,
     engine: Option<OpenFolder>,
     cgroup: Option<Cgroup>,
+    limits: Limits,
     fence: Fence,
     status: StatusFile,
     /// When the status is to be written; `None` when the file says what is so.
@@ -189,6 +190,8 @@ impl Node {
             .and_then(|isolation| isolation.account.as_ref());
         environment.extend(account.map(environment::of).into_iter().flatten());
         let cgroup = file.cgroups.then(|| Cgroup::enter(folder.root())).flatten();
+        let asked = file.plan.limits.as_ref();
+        let limits = Limits::enter(folder.root(), asked, cgroup.as_ref(), |line| crate::say(line));
         let view = Arc::new(view);
         let journal = Journal::new(file.plan.execution_log.as_deref(), &view);
         let setup = Setup::Mounting(Volumes::new(file.plan.mounts.clone()), journal);
@@ -213,6 +216,7 @@ impl Node {
             socket,
             engine,
             cgroup,
+            limits,
             fence,
             status,
             write_at: Some(Duration::ZERO),
@@ -351,6 +355,7 @@ impl Node {
             fence: &self.fence,
             environment: &self.environment,
             view: &self.view,
+            limits: &self.limits,
         };
         let over = attempt.step(ended, stop, now, &around);
         let decided = attempt.is_decided();
@@ -412,6 +417,7 @@ impl Node {
             fence: &self.fence,
             environment: &self.environment,
             view: &self.view,
+            limits: &self.limits,
         };
         let mark = mark(self.folder.root(), &placement.to_string());
         self.attempt = Some(Attempt::begin(wanted.plan, mark, now, &around));
@@ -566,6 +572,7 @@ impl Node {
         if let Some(home) = &home {
             cgroup::step_out(home);
         }
+        self.limits.step_out();
         self.until(|| sweep(&root, home.as_deref()));
     }
 

@@ -118,6 +118,8 @@ fn seal_key() -> SealKey {
 fn settings(rng: &mut Rng) -> Checked<Settings> {
     let size = |gpus| VmSize {
         cores: 1,
+        memory: 7 << 29,
+        processes: 4096,
         gpus,
         family: "Standard D Family".to_owned(),
         premium_storage: false,
@@ -138,6 +140,7 @@ fn settings(rng: &mut Rng) -> Checked<Settings> {
         idle_seconds: rng.small(1, 60),
         grace_seconds: rng.small(0, 30),
         ignore_missing_gpus: rng.chance(300),
+        enforce_limits: true,
         tenant: "00000000-0000-4000-8000-000000000001".to_owned(),
         token_seconds: 3600,
         managed_identity: false,

@@ -85,6 +85,7 @@ pub struct Autoscale {
 pub struct Local {
     pub max_nodes: u32,
     pub missing_gpus: MissingGpus,
+    pub limits: NodeLimits,
     pub pass_environment: Vec<String>,
     pub grace_seconds: u32,
     pub level: LevelWish,
@@ -102,6 +103,16 @@ pub enum LevelWish {
     Isolated,
     /// Not at all.
     Plain,
+}
+
+/// Whether nodes are held to what a machine of their VM size has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NodeLimits {
+    /// As far as the machine can.
+    Enforce,
+    /// They may use all that the machine has.
+    Off,
 }
 
 /// `[limits]`.
@@ -166,6 +177,9 @@ pub struct VmSize {
     pub cores: u32,
     /// Memory in MiB, at least 1.
     pub memory: u64,
+    /// Processes and threads at once; `None` goes by the cores.
+    #[serde(default)]
+    pub processes: Option<u64>,
     /// GPUs.
     #[serde(default)]
     pub gpus: u32,
@@ -236,6 +250,7 @@ impl Default for Local {
         Self {
             max_nodes: 64,
             missing_gpus: MissingGpus::Wait,
+            limits: NodeLimits::Enforce,
             pass_environment: Vec::new(),
             grace_seconds: 30,
             level: LevelWish::Auto,
@@ -271,6 +286,15 @@ impl Default for Quotas {
             lowpriority_cores: None,
             families: BTreeMap::new(),
         }
+    }
+}
+
+impl VmSize {
+    /// How many processes and threads there may be at once, if it is not said: frameworks start a thread for each core
+    /// of the machine, in each of their processes.
+    pub fn processes(&self) -> u64 {
+        let by_cores = (1024 * u64::from(self.cores)).max(4096);
+        self.processes.unwrap_or(by_cores)
     }
 }
 

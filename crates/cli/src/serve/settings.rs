@@ -13,7 +13,7 @@ use trainyard_storage::{AccountName, Accounts, FileServers};
 
 use crate::config::catalogue::{FAMILIES, has_premium_storage};
 use crate::config::layers::Surroundings;
-use crate::config::{Config, LevelWish, MissingGpus};
+use crate::config::{Config, LevelWish, MissingGpus, NodeLimits};
 
 /// Settings of the service. `subscription` and `tenant` were made at the first start; the former is used where the
 /// configuration names none.
@@ -30,6 +30,8 @@ pub fn service(config: &Config, subscription: String, tenant: String) -> anyhow:
         .map(|(name, size)| {
             let size = VmSize {
                 cores: size.cores,
+                memory: size.memory.saturating_mul(1 << 20),
+                processes: size.processes(),
                 gpus: size.gpus,
                 family: size.family,
                 premium_storage: has_premium_storage(&name),
@@ -51,6 +53,7 @@ pub fn service(config: &Config, subscription: String, tenant: String) -> anyhow:
         idle_seconds: config.autoscale.idle_time,
         grace_seconds: config.local.grace_seconds,
         ignore_missing_gpus: config.local.missing_gpus == MissingGpus::Ignore,
+        enforce_limits: config.local.limits == NodeLimits::Enforce,
         tenant,
         token_seconds: 60 * config.sign_in.token_minutes,
         managed_identity: config.sign_in.managed_identity,
@@ -125,6 +128,7 @@ pub fn local_engine(
     Ok(trainyard_engine_local::Settings {
         isolation: isolation(config)?,
         max_nodes: config.local.max_nodes,
+        limits: config.local.limits == NodeLimits::Enforce,
         gpus: trainyard_engine_local::GpuSource::Machine,
         environment: passed.collect(),
         leave_within: Duration::from_secs(u64::from(config.local.grace_seconds) + 5),

@@ -8,6 +8,7 @@ mod endings;
 mod gpus;
 mod isolated;
 mod jobs;
+mod limits;
 mod remote;
 mod survival;
 mod yard;

@@ -83,6 +83,8 @@ pub struct House {
 pub fn settings() -> Settings {
     let size = |cores, gpus, family: &str| VmSize {
         cores,
+        memory: 7 << 29,
+        processes: 4096,
         gpus,
         family: format!("Standard {family} Family"),
         premium_storage: false,
@@ -116,6 +118,7 @@ pub fn settings() -> Settings {
         idle_seconds: 60,
         grace_seconds: 30,
         ignore_missing_gpus: false,
+        enforce_limits: true,
         tenant: TENANT.to_owned(),
         token_seconds: 3600,
         managed_identity: false,
