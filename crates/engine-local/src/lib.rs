@@ -28,7 +28,9 @@ use trainyard_domain::ids::{PlacementId, Uid};
 use trainyard_domain::launch::{LaunchPlan, NodePaths, NodePlan};
 use trainyard_engine::{Capacity, Engine, Observation};
 
+pub use capacity::free_bytes;
 pub use end::{EndError, end_all};
+pub use gpus::gpus_here;
 pub use level::{NotIsolated, isolation_here};
 pub use settings::{GpuSource, IsolationSettings, NodeProgram, OpenError, Settings};
 pub use trainyard_node::isolation::{Account, NoAccount};

@@ -3,6 +3,7 @@
 mod backup;
 mod bench;
 mod connect;
+mod doctor;
 mod migrate;
 mod node;
 mod options;
@@ -62,6 +63,8 @@ enum Command {
     /// Move what was made for the older versions of Batch AI.
     #[command(subcommand)]
     Migrate(migrate::Migrate),
+    /// Say what this machine can do for nodes, why not more, and what to do about it.
+    Doctor(doctor::Doctor),
     /// Measure.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -74,6 +77,7 @@ enum Command {
 pub fn run(arguments: Arguments, surroundings: Surroundings) -> anyhow::Result<ExitCode> {
     let done = match arguments.command {
         Command::Remote(command) => return Ok(command.run(&surroundings)),
+        Command::Doctor(command) => return command.run(&surroundings),
         Command::Migrate(command) => return command.run(&surroundings),
         // A node is small: it has its own way of running.
         Command::Node(node::Node {
@@ -125,6 +129,7 @@ mod tests {
             "backup --data d --to e",
             "restore --data d --from e",
             "stop --nodes",
+            "doctor --data d --json",
             "migrate import clusters.json jobs.json --plan",
             "migrate import --from http://127.0.0.1:1 --token t --yes --scale keep --report r.json",
             "migrate undo 0123456789abcdef",

@@ -15,6 +15,7 @@ use std::time::Duration;
 use anyhow::Context;
 pub use backup::{backup, restore};
 pub use scratch::{Scratch, Scratches};
+pub use settings::level;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing::info;

@@ -161,6 +161,20 @@ fn isolation(config: &Config) -> anyhow::Result<Option<IsolationSettings>> {
     }
 }
 
+/// Whether nodes would be isolated, or why not; an error where serving would fail.
+pub fn level(config: &Config) -> anyhow::Result<Result<(), String>> {
+    if !config.data().exists() {
+        return Ok(isolation_here(&[]).map_err(|error| error.to_string()));
+    }
+    if isolation(config)?.is_some() {
+        return Ok(Ok(()));
+    }
+    if config.local.level == LevelWish::Plain {
+        return Ok(Err("local.level asks for it".to_owned()));
+    }
+    Ok(isolation_here(&hidden(config)?).map_err(|error| error.to_string()))
+}
+
 /// What jobs of isolated nodes must not see: the data folder, and what else the configuration keeps data or keys in.
 /// Folders are made if missing: one that comes later would not be hidden.
 fn hidden(config: &Config) -> anyhow::Result<Vec<PathBuf>> {
