@@ -148,14 +148,14 @@ def nodes_of(server):
 
 
 def cgroups_of(server):
-    """Directories of a server's nodes in the cgroup tree: by their folder's fingerprint, as nodes name them."""
+    """Directories of a server's nodes in the cgroup trees: by their folder's fingerprint, as nodes name them."""
     value = 0xCBF29CE484222325
     for byte in os.fsencode(os.path.realpath(server.data) + "/engine/nodes"):
         value = ((value ^ byte) * 0x100000001B3) % 2**64
     found = []
     for mount in Path("/proc/self/mounts").read_text().splitlines():
         _, folder, kind, *_ = mount.split()
-        if kind == "cgroup2":
+        if kind in ("cgroup", "cgroup2"):
             for name, folders, _ in os.walk(folder):
                 found += [Path(name) / one for one in folders if one == f"{value:016x}"]
     return found

@@ -81,12 +81,12 @@ class Yard:
     def group_path(self):
         return f"/subscriptions/{self.subscription}/resourcegroups/{self.group}"
 
-    def build(self, nodes):
+    def build(self, nodes, **more):
         made = self.server.call("PUT", self.group_path, json={"location": LOCATION})
         assert made.status_code in (200, 201), made.text
         self.client.workspaces.create(self.group, self.workspace, LOCATION).result(PATIENCE)
         self.client.experiments.create(self.group, self.workspace, self.experiment).result(PATIENCE)
-        self.make_cluster(self.cluster, manual(nodes))
+        self.make_cluster(self.cluster, manual(nodes), **more)
         return self.wait_idle(self.cluster, nodes)
 
     # --- clusters

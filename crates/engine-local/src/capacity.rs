@@ -1,6 +1,7 @@
 //! What this machine can hold.
 
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use rustix::fs::statvfs;
@@ -14,7 +15,7 @@ pub fn measure(shared: &Shared, ports: usize) -> Capacity {
         max_nodes: shared.settings.max_nodes,
         gpus: shared.gpus.offered(),
         free_ports: free_ports(shared, ports),
-        free_bytes: statvfs(shared.root()).map_or(0, |disk| disk.f_bavail.saturating_mul(disk.f_frsize)),
+        free_bytes: free_bytes(shared.root()).unwrap_or(0),
     }
 }
 
@@ -35,4 +36,10 @@ fn free_ports(shared: &Shared, wanted: usize) -> Vec<u16> {
         }
     }
     free
+}
+
+/// Bytes free on the file system of a folder, for users without rights.
+pub fn free_bytes(folder: &Path) -> Option<u64> {
+    let disk = statvfs(folder).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }

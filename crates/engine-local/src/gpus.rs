@@ -123,6 +123,11 @@ impl Lost {
 }
 
 /// What NVML shows now. No library, no driver and no device are all the same: no GPUs.
+/// How many GPUs an engine would find on this machine.
+pub fn gpus_here() -> usize {
+    find().len()
+}
+
 fn find() -> Vec<GpuId> {
     let nvml = match Nvml::init() {
         Ok(nvml) => nvml,

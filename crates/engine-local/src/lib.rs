@@ -14,6 +14,7 @@ mod end;
 mod entry;
 mod gpus;
 mod level;
+mod limits;
 pub mod litter;
 mod remote_shell;
 mod settings;
@@ -28,7 +29,9 @@ use trainyard_domain::ids::{PlacementId, Uid};
 use trainyard_domain::launch::{LaunchPlan, NodePaths, NodePlan};
 use trainyard_engine::{Capacity, Engine, Observation};
 
+pub use capacity::free_bytes;
 pub use end::{EndError, end_all};
+pub use gpus::gpus_here;
 pub use level::{NotIsolated, isolation_here};
 pub use settings::{GpuSource, IsolationSettings, NodeProgram, OpenError, Settings};
 pub use trainyard_node::isolation::{Account, NoAccount};
@@ -50,6 +53,12 @@ impl LocalEngine {
         settings: Settings,
         program: NodeProgram,
     ) -> Result<LocalEngine, OpenError> {
+        if settings.cgroups {
+            trainyard_node::cgroup::prepare();
+        }
+        if settings.limits {
+            limits::say();
+        }
         let (shared, socket) = Shared::open(root, settings, program)?;
         let shared = Arc::new(shared);
         let thread = watch::start(Arc::clone(&shared), socket)?;

@@ -23,6 +23,8 @@ pub struct Settings {
     pub cgroups: bool,
     /// Programs that the mount commands of users may run beside `mount`; `*` is any.
     pub mount_commands: Vec<String>,
+    /// Whether plans have limits: then it is said at the start which of them the machine cannot enforce.
+    pub limits: bool,
     /// Ports to choose from for jobs.
     pub ports: RangeInclusive<u16>,
     /// Where GPUs come from.
@@ -44,6 +46,7 @@ impl Default for Settings {
             environment: BTreeMap::new(),
             cgroups: true,
             mount_commands: Vec::new(),
+            limits: true,
             ports: 20_000..=29_999,
             gpus: GpuSource::These(Vec::new()),
             containers: container::Settings::default(),

@@ -16,12 +16,14 @@ use trainyard_domain::launch::{Asked, LaunchPlan, Process, Remote, exit_code_of}
 use trainyard_domain::state::{BatchAiError, Verdict};
 
 use crate::caps::Caps;
+use crate::cgroup::{Before, Limits};
 use crate::container::{Contained, Site};
 use crate::fence::Fence;
 use crate::journal::Journal;
 use crate::place;
 use crate::process::{self, NotStarted};
 use crate::remote::{Begun, Listener, Request};
+use crate::verdict::in_view_of;
 use crate::view::View;
 use crate::volume::flush::Flush;
 use crate::volume::keep::Keep;
@@ -53,6 +55,8 @@ pub struct Surroundings<'a> {
     pub site: &'a Site,
     /// What is mounted on the node by programs.
     pub keep: &'a RefCell<Keep>,
+    /// How much the node may use.
+    pub limits: &'a Limits,
 }
 
 impl Surroundings<'_> {
@@ -111,6 +115,8 @@ pub struct Attempt {
     remote: Option<Listener>,
     /// Watches how much it writes, once its directories are there.
     caps: Option<Caps>,
+    /// What the kernel had counted before.
+    before: Before,
 }
 
 #[derive(Debug)]
@@ -180,6 +186,7 @@ impl Attempt {
             container: None,
             remote: None,
             caps: None,
+            before: around.limits.counters().begin(),
             plan: Arc::new(plan),
         };
         match attempt.clear_room(around) {
@@ -604,6 +611,7 @@ impl Attempt {
                 return None;
             }
             let verdict = ending.verdict.clone();
+            let verdict = in_view_of(around.limits, &mut self.before, verdict, &self.journal);
             self.journal.say(format_args!("over: {}", in_words(&verdict)));
             self.stage = Stage::Removing(verdict);
         }
@@ -746,5 +754,6 @@ fn in_words(verdict: &Verdict) -> String {
         Verdict::NotStarted(error, _) => format!("not started, {}", error.code),
         Verdict::OverLimit(error, _) => format!("over its limit, {}", error.code),
         Verdict::VolumeFailed(error, code) => format!("exit code {code}, {}", error.code),
+        Verdict::OutOfMemory(cut, _) => format!("{}, for want of memory", in_words(&cut.verdict())),
     }
 }

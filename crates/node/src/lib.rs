@@ -5,6 +5,7 @@
 //! became of it is written there. Its socket only says "look". A node is started once in its life: when it
 //! dies it is gone, and whoever started it ends what it left ([`sweep`]).
 
+pub mod cgroup;
 pub mod files;
 pub mod isolation;
 pub mod look;
@@ -12,12 +13,12 @@ pub mod machine;
 
 mod attempt;
 mod caps;
-mod cgroup;
 pub mod container;
 mod descriptors;
 mod environment;
 mod errand;
 mod fence;
+mod first_to_die;
 mod journal;
 mod log;
 pub mod login;
@@ -27,6 +28,7 @@ mod process;
 pub mod remote;
 mod signals;
 mod sweep;
+mod verdict;
 mod view;
 mod volume;
 mod volumes;

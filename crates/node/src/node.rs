@@ -18,7 +18,7 @@ use trainyard_domain::launch::Process;
 use trainyard_domain::state::{BatchAiError, Verdict};
 
 use crate::attempt::{Attempt, Surroundings, describe};
-use crate::cgroup::{self, Cgroup};
+use crate::cgroup::{self, Cgroup, Limits};
 use crate::container::Site;
 use crate::fence::{Fence, mark};
 use crate::files::{self, FileError, Folder, NodeFile, Phase, PlacementStatus, StatusFile, WantedFile};
@@ -166,6 +166,7 @@ struct Node {
     socket: UnixDatagram,
     engine: Option<OpenFolder>,
     cgroup: Option<Cgroup>,
+    limits: Limits,
     fence: Fence,
     status: StatusFile,
     /// When the status is to be written; `None` when the file says what is so.
@@ -199,6 +200,8 @@ impl Node {
             .and_then(|isolation| isolation.account.as_ref());
         environment.extend(account.map(environment::of).into_iter().flatten());
         let cgroup = file.cgroups.then(|| Cgroup::enter(folder.root())).flatten();
+        let asked = file.plan.limits.as_ref();
+        let limits = Limits::enter(folder.root(), asked, cgroup.as_ref(), |line| crate::say(line));
         let view = Arc::new(view);
         let owner = account.map(|account| (account.uid, account.gid));
         let keep = Keep::new(
@@ -245,6 +248,7 @@ impl Node {
             socket,
             engine,
             cgroup,
+            limits,
             fence,
             status,
             write_at: Some(Duration::ZERO),
@@ -417,6 +421,7 @@ impl Node {
             folder: self.folder.root(),
             site: &self.site,
             keep: &self.keep,
+            limits: &self.limits,
         };
         let over = attempt.step(ended, stop, now, &around);
         let decided = attempt.is_decided();
@@ -480,6 +485,7 @@ impl Node {
             folder: self.folder.root(),
             site: &self.site,
             keep: &self.keep,
+            limits: &self.limits,
         };
         let mark = mark(self.folder.root(), &placement.to_string());
         self.attempt = Some(Attempt::begin(wanted.plan, mark, now, &around));
@@ -673,6 +679,7 @@ impl Node {
         if let Some(home) = &home {
             cgroup::step_out(home);
         }
+        self.limits.step_out();
         self.until(|| sweep(&root, home.as_deref()));
     }
 

@@ -83,7 +83,11 @@ pub fn discard(directory: &Path, trash: &Path) -> io::Result<()> {
 pub fn empty_trash(trash: &Path) {
     let trash = trash.to_owned();
     if trash.exists() {
-        std::thread::spawn(move || fs::remove_dir_all(trash));
+        // There may be no room for a thread: the next attempt tries again.
+        let deleting = std::thread::Builder::new().spawn(move || fs::remove_dir_all(trash));
+        if let Err(error) = deleting {
+            crate::say(format_args!("old directories stay for now: {error}"));
+        }
     }
 }
 

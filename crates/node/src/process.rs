@@ -14,6 +14,7 @@ use trainyard_domain::launch::Process;
 use trainyard_domain::state::BatchAiError;
 
 use crate::fence::MARK;
+use crate::first_to_die::FirstToDie;
 use crate::place;
 
 /// Code for a process that could not be started.
@@ -82,6 +83,7 @@ pub fn start_with(
     if !Path::new(&process.directory).is_dir() {
         return Err(not_started(126, process, "its working directory is not there"));
     }
+    let _first_to_die = FirstToDie::begin();
     #[expect(clippy::disallowed_methods, reason = "the node is what starts processes")]
     let mut command = Command::new(program);
     let child = command

@@ -14,7 +14,8 @@ use crate::volume::keep;
 /// when nothing was found any more; else call it again in a moment.
 pub fn sweep(folder: &Path, cgroup: Option<&Path>) -> bool {
     // A node that was killed before its first status has not said where in the tree it is.
-    let homes = cgroup.map_or_else(|| cgroup::homes(folder), |home| vec![home.to_owned()]);
+    let mut homes = cgroup.map_or_else(|| cgroup::homes(folder), |home| vec![home.to_owned()]);
+    homes.extend(cgroup::separate_homes(folder));
     let fence_empty = homes.iter().filter(|home| !cgroup::end(home)).count() == 0;
     let prefix = format!("{}:", folder.display());
     let marked: Vec<Pid> = processes()

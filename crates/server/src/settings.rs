@@ -35,6 +35,8 @@ pub struct Settings {
     pub kept: Kept,
     /// Whether clusters of GPU sizes run on machines without GPUs, with `AZ_BATCHAI_NUM_GPUS` 0.
     pub ignore_missing_gpus: bool,
+    /// Whether nodes are held to the cores, memory and processes of their VM size.
+    pub enforce_limits: bool,
     /// The one tenant: a GUID, made at the first start.
     pub tenant: String,
     /// How long an access token holds that somebody signed in for, in seconds; 3600 by default.
@@ -74,6 +76,10 @@ impl Default for Kept {
 pub struct VmSize {
     /// Cores.
     pub cores: u32,
+    /// Memory in bytes.
+    pub memory: u64,
+    /// Processes and threads at once.
+    pub processes: u64,
     /// GPUs.
     pub gpus: u32,
     /// Its quota family, such as `Standard D Family`.

@@ -118,6 +118,8 @@ fn seal_key() -> SealKey {
 fn settings(rng: &mut Rng) -> Checked<Settings> {
     let size = |gpus| VmSize {
         cores: 1,
+        memory: 7 << 29,
+        processes: 4096,
         gpus,
         family: "Standard D Family".to_owned(),
         premium_storage: false,
@@ -140,6 +142,7 @@ fn settings(rng: &mut Rng) -> Checked<Settings> {
         caps: trainyard_domain::launch::Caps::default(),
         kept: trainyard_server::Kept::default(),
         ignore_missing_gpus: rng.chance(300),
+        enforce_limits: true,
         tenant: "00000000-0000-4000-8000-000000000001".to_owned(),
         token_seconds: 3600,
         managed_identity: false,

@@ -4,6 +4,7 @@ mod backup;
 mod bench;
 mod connect;
 mod contained;
+mod doctor;
 mod gc;
 mod key;
 mod migrate;
@@ -73,6 +74,8 @@ enum Command {
     /// Move what was made for the older versions of Batch AI.
     #[command(subcommand)]
     Migrate(migrate::Migrate),
+    /// Say what this machine can do for nodes, why not more, and what to do about it.
+    Doctor(doctor::Doctor),
     /// Measure.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -86,6 +89,7 @@ pub fn run(arguments: Arguments, surroundings: Surroundings) -> anyhow::Result<E
     let done = match arguments.command {
         Command::Remote(command) => return Ok(command.run(&surroundings)),
         Command::Contained(command) => return Ok(command.run(&surroundings)),
+        Command::Doctor(command) => return command.run(&surroundings),
         Command::Migrate(command) => return command.run(&surroundings),
         // A node is small: it has its own way of running.
         Command::Node(node::Node {
@@ -144,6 +148,7 @@ mod tests {
             "gc --data d --json",
             "gc --delete --config c",
             "gc --yes",
+            "doctor --data d --json",
             "migrate import clusters.json jobs.json --plan",
             "migrate import --from http://127.0.0.1:1 --token t --yes --scale keep --report r.json",
             "migrate undo 0123456789abcdef",

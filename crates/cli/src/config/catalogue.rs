@@ -87,6 +87,7 @@ pub fn sizes() -> BTreeMap<String, VmSize> {
             let size = VmSize {
                 cores,
                 memory: half_gib * 512,
+                processes: None,
                 gpus,
                 family: family.to_owned(),
             };

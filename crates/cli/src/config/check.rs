@@ -137,6 +137,9 @@ pub fn check(config: &Config) -> Result<(), Unusable> {
         );
         require(size.cores > 0, &cores, size.cores, "a node has at least one core")?;
         require(size.memory > 0, &memory, size.memory, "a node has at least 1 MiB")?;
+        let processes = format!("vm_sizes.{name}.processes");
+        let given = size.processes();
+        require(given >= 16, &processes, given, "a job needs some, at least 16")?;
     }
     Ok(())
 }

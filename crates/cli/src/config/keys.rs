@@ -132,6 +132,12 @@ pub const KEYS: &[Key] = &[
         "Too few GPUs are free for a new node: `wait` keeps the cluster below its target, `ignore` starts the node without. See [GPUs](gpus.md).",
     ),
     key(
+        "local.limits",
+        Kind::Text,
+        "enforce",
+        "Whether a node with all that it runs is held to the cores, memory and processes of its VM size: `enforce`, as far as the machine can, or `off`. See [limits](limits.md).",
+    ),
+    key(
         "local.pass_environment",
         Kind::List,
         "none",
@@ -330,6 +336,12 @@ pub const KEYS: &[Key] = &[
         Kind::Number,
         "the catalogue's",
         "Its memory in MiB.",
+    ),
+    key(
+        "vm_sizes.NAME.processes",
+        Kind::Number,
+        "1024 for each core, at least 4096",
+        "How many processes and threads there may be at once on one of its nodes.",
     ),
     key(
         "vm_sizes.NAME.gpus",

@@ -95,6 +95,7 @@ pub struct Autoscale {
 pub struct Local {
     pub max_nodes: u32,
     pub missing_gpus: MissingGpus,
+    pub limits: NodeLimits,
     pub pass_environment: Vec<String>,
     pub mount_commands: Vec<String>,
     pub grace_seconds: u32,
@@ -135,6 +136,16 @@ pub struct Containers {
     pub program: Option<PathBuf>,
     pub images: Option<PathBuf>,
     pub pull: Pull,
+}
+
+/// Whether nodes are held to what a machine of their VM size has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NodeLimits {
+    /// As far as the machine can.
+    Enforce,
+    /// They may use all that the machine has.
+    Off,
 }
 
 /// `[limits]`.
@@ -215,6 +226,9 @@ pub struct VmSize {
     pub cores: u32,
     /// Memory in MiB, at least 1.
     pub memory: u64,
+    /// Processes and threads at once; `None` goes by the cores.
+    #[serde(default)]
+    pub processes: Option<u64>,
     /// GPUs.
     #[serde(default)]
     pub gpus: u32,
@@ -312,6 +326,7 @@ impl Default for Local {
         Self {
             max_nodes: 64,
             missing_gpus: MissingGpus::Wait,
+            limits: NodeLimits::Enforce,
             pass_environment: Vec::new(),
             mount_commands: Vec::new(),
             grace_seconds: 30,
@@ -377,6 +392,15 @@ impl Default for Quotas {
             lowpriority_cores: None,
             families: BTreeMap::new(),
         }
+    }
+}
+
+impl VmSize {
+    /// How many processes and threads there may be at once, if it is not said: frameworks start a thread for each core
+    /// of the machine, in each of their processes.
+    pub fn processes(&self) -> u64 {
+        let by_cores = (1024 * u64::from(self.cores)).max(4096);
+        self.processes.unwrap_or(by_cores)
     }
 }
 

@@ -403,6 +403,7 @@ fn full() -> Config {
         local: Local {
             max_nodes: 1,
             missing_gpus: MissingGpus::Ignore,
+            limits: NodeLimits::Off,
             pass_environment: vec!["x".into()],
             grace_seconds: 1,
             level: LevelWish::Plain,
@@ -453,6 +454,7 @@ fn full() -> Config {
             VmSize {
                 cores: 1,
                 memory: 1,
+                processes: Some(1),
                 gpus: 1,
                 family: "x".into(),
             },

@@ -20,6 +20,7 @@ use anyhow::Context;
 pub use backup::{backup, restore};
 pub use key::{Keys, keys};
 pub use scratch::{Scratch, Scratches};
+pub use settings::level;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing::info;

@@ -19,7 +19,7 @@ use trainyard_vaults::{Fetcher, Vaults};
 use super::ports::monotonic;
 use crate::config::catalogue::{FAMILIES, has_premium_storage};
 use crate::config::layers::Surroundings;
-use crate::config::{Config, LevelWish, MissingGpus};
+use crate::config::{Config, LevelWish, MissingGpus, NodeLimits};
 
 /// Settings of the service. `subscription` and `tenant` were made at the first start; the former is used where the
 /// configuration names none.
@@ -36,6 +36,8 @@ pub fn service(config: &Config, subscription: String, tenant: String) -> anyhow:
         .map(|(name, size)| {
             let size = VmSize {
                 cores: size.cores,
+                memory: size.memory.saturating_mul(1 << 20),
+                processes: size.processes(),
                 gpus: size.gpus,
                 family: size.family,
                 premium_storage: has_premium_storage(&name),
@@ -59,6 +61,7 @@ pub fn service(config: &Config, subscription: String, tenant: String) -> anyhow:
         caps: caps(config),
         kept: kept(config),
         ignore_missing_gpus: config.local.missing_gpus == MissingGpus::Ignore,
+        enforce_limits: config.local.limits == NodeLimits::Enforce,
         tenant,
         token_seconds: 60 * config.sign_in.token_minutes,
         managed_identity: config.sign_in.managed_identity,
@@ -158,6 +161,7 @@ pub fn local_engine(
     Ok(trainyard_engine_local::Settings {
         isolation: isolation(config)?,
         max_nodes: config.local.max_nodes,
+        limits: config.local.limits == NodeLimits::Enforce,
         gpus: trainyard_engine_local::GpuSource::Machine,
         environment: passed.collect(),
         keep_job_temp: Some(Duration::from_secs(
@@ -193,6 +197,20 @@ fn isolation(config: &Config) -> anyhow::Result<Option<IsolationSettings>> {
             Ok(None)
         }
     }
+}
+
+/// Whether nodes would be isolated, or why not; an error where serving would fail.
+pub fn level(config: &Config) -> anyhow::Result<Result<(), String>> {
+    if !config.data().exists() {
+        return Ok(isolation_here(&[]).map_err(|error| error.to_string()));
+    }
+    if isolation(config)?.is_some() {
+        return Ok(Ok(()));
+    }
+    if config.local.level == LevelWish::Plain {
+        return Ok(Err("local.level asks for it".to_owned()));
+    }
+    Ok(isolation_here(&hidden(config)?).map_err(|error| error.to_string()))
 }
 
 /// What jobs of isolated nodes must not see: the data folder, and what else the configuration keeps data or keys in.

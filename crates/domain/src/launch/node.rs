@@ -10,7 +10,7 @@ use super::behind::Behind;
 use super::environment::{self, Variables};
 use super::mounts::mounts;
 use super::path::{MOUNT_ROOT, join, resolve_directory};
-use super::plan::{NodePaths, NodePlan, Process};
+use super::plan::{NodeLimits, NodePaths, NodePlan, Process};
 use super::script::bash;
 use super::unavailable::{cluster_unavailable, vault_unavailable};
 
@@ -34,6 +34,8 @@ pub struct NodeLaunch<'a> {
     pub file_servers: &'a dyn Fn(usize) -> String,
     /// GPUs that are its own.
     pub gpus: &'a [GpuId],
+    /// How much it may use.
+    pub limits: Option<NodeLimits>,
 }
 
 /// What the node has to be, or what its cluster asks for that this version cannot do.
@@ -60,6 +62,7 @@ pub fn node_plan(node: &NodeLaunch<'_>) -> Result<NodePlan, BatchAiError> {
         execution_log: logs.map(|logs| join(&logs, &format!("execution-{}.log", node.name))),
         setup: task.map(|task| task.process),
         gpus: node.gpus.to_vec(),
+        limits: node.limits.clone(),
     })
 }
 

@@ -161,6 +161,23 @@ pub struct NodePlan {
     /// GPUs that are its own.
     #[serde(default)]
     pub gpus: Vec<GpuId>,
+    /// How much it may use, with all that it runs; in plans of earlier versions nothing limits it.
+    #[serde(default)]
+    pub limits: Option<NodeLimits>,
+}
+
+/// How much a node may use: what a machine of its VM size has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeLimits {
+    /// The VM size, as its cluster names it.
+    pub vm_size: String,
+    /// Cores, at least 1.
+    pub cores: u32,
+    /// Memory in bytes.
+    pub memory: u64,
+    /// Processes and threads at once.
+    pub processes: u64,
 }
 
 /// Where things are on a node; the engine knows.

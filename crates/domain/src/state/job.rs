@@ -208,6 +208,46 @@ pub enum Verdict {
     /// Its processes ended with this exit code, and a volume failed: one died while they ran, or what they wrote did
     /// not reach its store.
     VolumeFailed(BatchAiError, i32),
+    /// It failed, and processes of it were killed before because memory had run out.
+    OutOfMemory(Cut, Shortage),
+}
+
+/// How an attempt ended that was short of memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Cut {
+    /// As [`Verdict::Exited`], with another code than 0.
+    Exited(i32),
+    /// As [`Verdict::PreparationFailed`].
+    PreparationFailed(i32),
+    /// As [`Verdict::TimedOut`]: one that waits for a process that was killed.
+    TimedOut,
+    /// As [`Verdict::Stopped`]: another node's end had decided the job.
+    Stopped,
+}
+
+impl Cut {
+    /// The verdict without regard to memory.
+    pub fn verdict(self) -> Verdict {
+        match self {
+            Cut::Exited(code) => Verdict::Exited(code),
+            Cut::PreparationFailed(code) => Verdict::PreparationFailed(code),
+            Cut::TimedOut => Verdict::TimedOut,
+            Cut::Stopped => Verdict::Stopped,
+        }
+    }
+}
+
+/// How much memory there was where it ran out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Shortage {
+    /// What the node may use, in bytes.
+    pub limit: u64,
+    /// The most that was in use, in bytes, where it is known.
+    pub highest: Option<u64>,
+    /// The VM size, as its cluster names it.
+    pub vm_size: String,
 }
 
 /// Start and end of the latest run.
@@ -300,6 +340,10 @@ pub enum JobRefusal {
     #[error("the event does not change the state of the job")]
     NoChange,
 }
+
+mod memory;
+
+pub use memory::{JOB_MEMORY_LIMIT_EXCEEDED, MACHINE_OUT_OF_MEMORY};
 
 /// Code of a job that was terminated (errors.md).
 pub const JOB_TERMINATED: &str = "JobTerminated";
@@ -501,11 +545,14 @@ impl JobStatus {
                 false,
             ) if *code != 0 => AfterStop::Finish(verdict),
             // A node that does not decide may be heard of before those that do, although it came later.
-            (JobPhase::Stopping(AfterStop::Lost | AfterStop::Finish(Verdict::TimedOut)), _, _)
-                if succeeded =>
-            {
-                AfterStop::Finish(Verdict::Exited(0))
-            }
+            (
+                JobPhase::Stopping(
+                    AfterStop::Lost
+                    | AfterStop::Finish(Verdict::TimedOut | Verdict::OutOfMemory(Cut::TimedOut, _)),
+                ),
+                _,
+                _,
+            ) if succeeded => AfterStop::Finish(Verdict::Exited(0)),
             (JobPhase::Stopping(after), _, _) => after.clone(),
             (_, Some(verdict), _) => AfterStop::Finish(verdict),
             (_, None, true) => AfterStop::Lost,
@@ -547,7 +594,20 @@ impl JobStatus {
         let failure = |code: &str, message: &str| vec![BatchAiError::new(code, message)];
         match verdict {
             Verdict::Exited(0) => self.finish(now, Some(0), Vec::new()),
-            Verdict::Exited(code) => self.finish(now, Some(code), failure(JOB_FAILED, EXITED_BADLY)),
+            // Where a process was killed on one node, those on others often fail first, and are heard of first.
+            Verdict::Exited(code) => {
+                let short = self.placement.as_ref().and_then(memory::shortage);
+                let failed = || failure(JOB_FAILED, EXITED_BADLY);
+                self.finish(now, Some(code), short.map_or_else(failed, |error| vec![error]));
+            }
+            Verdict::OutOfMemory(Cut::Exited(code), _) => self.conclude(Verdict::Exited(code), now),
+            Verdict::OutOfMemory(cut, _) => {
+                let short = self.placement.as_ref().and_then(memory::shortage);
+                self.conclude(cut.verdict(), now);
+                if let Some(execution) = &mut self.execution {
+                    execution.errors.extend(short);
+                }
+            }
             Verdict::PreparationFailed(code) => {
                 let text = "Job preparation task failed with non-zero exit code";
                 self.finish(now, Some(code), failure(JOB_PREPARATION_FAILED, text));

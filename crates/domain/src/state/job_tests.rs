@@ -337,3 +337,73 @@ fn a_volume_that_failed_fails_the_job_whatever_the_command_said() {
     let both = vec![JOB_FAILED.to_owned(), "VolumeNotStored".to_owned()];
     assert_eq!(codes(5), (Some(5), both));
 }
+
+fn short(cut: Cut, highest: u64) -> Seen {
+    let shortage = Shortage {
+        limit: 64 << 20,
+        highest: Some(highest),
+        vm_size: "standard_d1".to_owned(),
+    };
+    Seen::Ended(Verdict::OutOfMemory(cut, shortage))
+}
+
+fn errors(status: &JobStatus) -> Vec<BatchAiError> {
+    status.execution.clone().unwrap().errors
+}
+
+#[test]
+fn a_job_over_its_memory_says_so_with_the_figures_and_keeps_its_exit_code() {
+    let over = report(&placed(1), 0, short(Cut::Exited(137), 64 << 20)).unwrap();
+    assert_eq!(over.phase, JobPhase::Failed);
+    assert_eq!(over.execution.as_ref().unwrap().exit_code, Some(137));
+    let [error] = &errors(&over)[..] else {
+        panic!("one error is wanted")
+    };
+    assert_eq!(error.code, JOB_MEMORY_LIMIT_EXCEEDED);
+    assert!(error.message.contains("64 MiB of a node of size standard_d1"));
+    let expected = [
+        ("limitInBytes", "67108864"),
+        ("highestUseInBytes", "67108864"),
+        ("vmSize", "standard_d1"),
+        ("nodeId", "n0"),
+    ];
+    assert_eq!(
+        error.details,
+        expected.map(|(name, value)| (name.to_owned(), value.to_owned()))
+    );
+}
+
+#[test]
+fn memory_that_ran_out_elsewhere_is_not_the_job_s_limit() {
+    let over = report(&placed(1), 0, short(Cut::Exited(137), 1 << 20)).unwrap();
+    assert_eq!(code(&over).as_deref(), Some(MACHINE_OUT_OF_MEMORY));
+}
+
+/// An MPI launcher fails when a rank on another node was killed, and its end is heard of first.
+#[test]
+fn memory_is_the_reason_on_whichever_node_it_ran_out() {
+    let failed = report(&placed(2), 0, Seen::Ended(Verdict::Exited(1))).unwrap();
+    let over = report(&failed, 1, short(Cut::Stopped, 64 << 20)).unwrap();
+    assert_eq!(code(&over).as_deref(), Some(JOB_MEMORY_LIMIT_EXCEEDED));
+    assert_eq!(over.execution.unwrap().exit_code, Some(1));
+}
+
+#[test]
+fn what_else_went_wrong_is_said_too() {
+    let codes = |cut| {
+        let over = report(&placed(1), 0, short(cut, 64 << 20)).unwrap();
+        let codes = errors(&over).into_iter().map(|error| error.code);
+        codes.collect::<Vec<_>>()
+    };
+    let prepared = codes(Cut::PreparationFailed(137));
+    assert_eq!(prepared, [JOB_PREPARATION_FAILED, JOB_MEMORY_LIMIT_EXCEEDED]);
+    assert_eq!(codes(Cut::TimedOut), [JOB_TIMED_OUT, JOB_MEMORY_LIMIT_EXCEEDED]);
+}
+
+#[test]
+fn a_job_that_succeeded_does_not_fail_for_memory() {
+    let done = report(&with_a_waiting_node(), 0, Seen::Ended(Verdict::Exited(0))).unwrap();
+    let over = report(&done, 1, short(Cut::Stopped, 64 << 20)).unwrap();
+    assert_eq!(over.phase, JobPhase::Succeeded);
+    assert!(errors(&over).is_empty());
+}

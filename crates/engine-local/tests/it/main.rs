@@ -7,6 +7,7 @@ mod conformance;
 mod containers;
 mod endings;
 mod gpus;
+mod growth;
 mod images;
 mod isolated;
 mod jobs;

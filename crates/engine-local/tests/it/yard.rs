@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use trainyard_domain::ids::{Attempt, GpuId, PlacementId, Uid};
-use trainyard_domain::launch::{Behind, LaunchPlan, Mount, NodePlan, Process, SharedDirectory};
+use trainyard_domain::launch::{Behind, LaunchPlan, Mount, NodeLimits, NodePlan, Process, SharedDirectory};
 use trainyard_domain::state::Verdict;
 use trainyard_engine::{Engine, NodeSeen, Observation, PlacementSeen};
 use trainyard_engine_local::{
@@ -157,7 +157,9 @@ impl Yard {
 
     fn empty(path: &str) -> Yard {
         // Not beneath /tmp, which isolated nodes have for themselves.
-        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"));
+        // An ordinary user, whose nodes are plain, may not write there.
+        let folder = folder.or_else(|_| tempfile::tempdir()).unwrap();
         let root = folder.path().join(path);
         let program = NodeProgram {
             program: PathBuf::from(env!("CARGO_BIN_EXE_trainyard-test-node")),
@@ -332,6 +334,17 @@ impl Yard {
         Uid(uid)
     }
 
+    /// A node of a size of its own.
+    pub fn limited(&self, uid: i64, limits: NodeLimits) -> Uid {
+        let plan = NodePlan {
+            limits: Some(limits),
+            ..self.node_plan(Uid(uid), None)
+        };
+        self.engine().ensure_node(plan);
+        self.until_node(Uid(uid), &NodeSeen::Ready);
+        Uid(uid)
+    }
+
     /// Remembers the namespace in which a node has its processes.
     pub fn note_namespace(&self, node: Uid) {
         if self.isolated {
@@ -359,6 +372,7 @@ impl Yard {
             setup: setup.map(|script| process("setup task", script, &out, &out)),
             execution_log: Some(format!("{out}/execution.log")),
             gpus: Vec::new(),
+            limits: None,
         }
     }
 

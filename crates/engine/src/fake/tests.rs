@@ -70,6 +70,7 @@ fn node_plan() -> NodePlan {
         setup: None,
         execution_log: None,
         gpus: Vec::new(),
+        limits: None,
     }
 }
 

@@ -147,6 +147,7 @@ impl House {
             setup: None,
             execution_log: None,
             gpus: Vec::new(),
+            limits: None,
         };
         let file = NodeFile {
             plan,

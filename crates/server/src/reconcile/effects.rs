@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use tracing::warn;
 use trainyard_domain::ids::{PlacementId, Uid};
-use trainyard_domain::launch::{JobLaunch, NodeLaunch, job_plans, node_plan};
+use trainyard_domain::launch::{JobLaunch, NodeLaunch, NodeLimits, job_plans, node_plan};
 use trainyard_domain::spec::ClusterSpec;
 use trainyard_domain::state::{Job, Node};
 use trainyard_engine::{NodeSeen, Observation};
@@ -104,6 +104,7 @@ impl Pump {
             shares: &|share| sources.share(share),
             file_servers: &|entry| sources.file_server(entry),
             gpus: &node.status.gpus,
+            limits: self.limits(&spec.vm_size),
         });
         match sources.check(plan) {
             Ok(plan) => self.ports.engine.ensure_node(plan),
@@ -113,6 +114,18 @@ impl Pump {
                 self.seen.push(Observation::Node { node: node.uid, seen });
             }
         }
+    }
+
+    /// What a node of the size may use. A size that is not in the configuration any more limits nothing.
+    fn limits(&self, vm_size: &str) -> Option<NodeLimits> {
+        let size = self.settings.vm_size(vm_size);
+        let size = size.filter(|_| self.settings.enforce_limits)?;
+        Some(NodeLimits {
+            vm_size: vm_size.to_owned(),
+            cores: size.cores,
+            memory: size.memory,
+            processes: size.processes,
+        })
     }
 
     fn launch(&mut self, job: &Job, gpus: &BTreeMap<Uid, u32>, folders: &BTreeMap<u32, String>) {

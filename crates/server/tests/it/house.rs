@@ -84,6 +84,8 @@ pub struct House {
 pub fn settings() -> Settings {
     let size = |cores, gpus, family: &str| VmSize {
         cores,
+        memory: 7 << 29,
+        processes: 4096,
         gpus,
         family: format!("Standard {family} Family"),
         premium_storage: false,
@@ -119,6 +121,7 @@ pub fn settings() -> Settings {
         caps: trainyard_domain::launch::Caps::default(),
         kept: trainyard_server::Kept::default(),
         ignore_missing_gpus: false,
+        enforce_limits: true,
         tenant: TENANT.to_owned(),
         token_seconds: 3600,
         managed_identity: false,

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::*;
-use crate::launch::{NodeLaunch, NodePlan, node_plan};
+use crate::launch::{NodeLaunch, NodeLimits, NodePlan, node_plan};
 use CommunicationBackend::{Gloo, Tcp};
 
 fn variable(name: &str, value: &str) -> EnvironmentVariable {
@@ -169,6 +169,12 @@ pub fn node_plan_of(cluster: &ClusterSpec) -> NodePlan {
         shares: &shares,
         file_servers: &file_servers,
         gpus: &[],
+        limits: Some(NodeLimits {
+            vm_size: cluster.vm_size.clone(),
+            cores: 1,
+            memory: 3584 << 20,
+            processes: 4096,
+        }),
     });
     plan.unwrap()
 }

@@ -55,6 +55,13 @@ pub fn node_plan(plan: &NodePlan) -> String {
         &mut out,
         format!("node {} {} at {}", plan.uid, plan.name, plan.address),
     );
+    if let Some(limits) = &plan.limits {
+        let (cores, memory, processes) = (limits.cores, limits.memory, limits.processes);
+        line(
+            &mut out,
+            format!("  {cores} cores, {memory} bytes, {processes} processes"),
+        );
+    }
     mounts(&mut out, "mount", &plan.mounts);
     for directory in &plan.directories {
         line(&mut out, format!("  directory {directory}"));
