@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import harness
@@ -17,33 +18,23 @@ NOBODY = 65534
 def yard():
     if os.geteuid() != 0:
         leave_out("the tests run as an ordinary user already")
-    with harness.running_server(start=False) as server:
-        # Others must be able to read the program, wherever it was built.
-        folder = Path("/tmp") / server.data.parent.name
-        folder.mkdir()
-        try:
+    # Others must be able to read the program, and to reach the data, wherever this was built.
+    folder = Path(tempfile.mkdtemp(prefix="yard-ordinary-", dir="/tmp"))
+    folder.chmod(0o755)
+    try:
+        with harness.running_server(start=False) as server:
             server.program = shutil.copy(harness.binary(), folder)
-            server.data.parent.chmod(0o755)
+            server.data = shutil.copytree(server.data, folder / "data")
             for path in [server.data, *server.data.iterdir()]:
                 os.chown(path, NOBODY, NOBODY)
-            if not readable_by_others(server.data):
-                server.data = shutil.copytree(server.data, folder / "data")
-                for path in [server.data, *server.data.iterdir()]:
-                    os.chown(path, NOBODY, NOBODY)
             server.user = NOBODY
             server.environment["HOME"] = str(server.data)
             server.start()
             yard = yards.Yard(server)
             yard.build(nodes=2)
             yield yard
-            server.stop()
-        finally:
-            server.clear()
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def readable_by_others(path):
-    return all(parent.stat().st_mode & 0o001 for parent in path.parents)
+    finally:
+        shutil.rmtree(folder)
 
 
 def test_jobs_run_as_the_server_s_user_on_plain_nodes(yard):
