@@ -14,6 +14,7 @@ use trainyard_node::look::poke;
 use trainyard_node::machine::since_boot;
 use trainyard_node::{shared_directories, sweep};
 
+use crate::bridge::Bridge;
 use crate::entry::{Life, Process};
 use crate::start::{alive, container_store, find, read_status, starting};
 
@@ -74,6 +75,10 @@ pub fn end_all(root: &Path, patience: Duration) -> Result<usize, EndError> {
     }
     sweep_all(nodes.values().map(|entry| &entry.folder).collect())?;
     remove_all(&shared_directories(&folder));
+    let engine = folder.parent().unwrap_or(&folder);
+    if let Err(error) = Bridge::of(engine, None).remove() {
+        tracing::warn!(%error, "the bridge of the nodes stays");
+    }
     container::end_store(&container_store(root));
     Ok(running.len())
 }

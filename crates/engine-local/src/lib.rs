@@ -8,6 +8,7 @@
 //! Calls of [`Engine`] touch small files at most. A thread of the engine's own starts nodes, watches them
 //! and ends what they left.
 
+mod bridge;
 mod calls;
 mod capacity;
 mod end;
@@ -29,6 +30,7 @@ use trainyard_domain::ids::{PlacementId, Uid};
 use trainyard_domain::launch::{LaunchPlan, NodePaths, NodePlan};
 use trainyard_engine::{Capacity, Engine, Observation};
 
+pub use bridge::NoBridge;
 pub use capacity::free_bytes;
 pub use end::{EndError, end_all};
 pub use gpus::gpus_here;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +10,8 @@ use std::time::Duration;
 use trainyard_domain::ids::GpuId;
 use trainyard_node::container;
 use trainyard_node::isolation::Account;
+
+use crate::bridge::NoBridge;
 
 /// How the engine works.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +67,8 @@ pub struct IsolationSettings {
     pub hidden: Vec<PathBuf>,
     /// As whom jobs run; root when not given.
     pub account: Option<Account>,
+    /// Subnet of the bridge on which each has an address and a network of its own; its last two numbers are 0.
+    pub bridge: Option<Ipv4Addr>,
 }
 
 /// Where GPUs come from.
@@ -105,6 +110,9 @@ pub enum OpenError {
         /// The folder.
         folder: PathBuf,
     },
+    /// The bridge of the nodes cannot be had.
+    #[error("nodes cannot have a network of their own")]
+    Bridge(#[from] NoBridge),
     /// The system refused a thread or descriptor.
     #[error("the engine cannot start its watch; too many processes or open files?")]
     Watch(#[source] io::Error),

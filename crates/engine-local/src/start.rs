@@ -50,6 +50,7 @@ pub fn start(folder: &Folder, plan: &NodePlan, shared: &Shared) -> io::Result<Pr
             hidden: wanted.hidden.clone(),
             tools: Some(shared.tools()),
             account: wanted.account.clone(),
+            network: shared.bridge.network(),
         }),
     };
     files::write(&folder.node(), &file)?;

@@ -17,6 +17,7 @@ use trainyard_engine::{NodeSeen, Observation};
 use trainyard_node::files::Folder;
 use trainyard_node::look::OpenFolder;
 
+use crate::bridge::Bridge;
 use crate::entry::Entry;
 use crate::gpus::Gpus;
 use crate::level::ROOT;
@@ -53,6 +54,8 @@ pub struct Shared {
     pub settings: Settings,
     /// The machine's GPUs.
     pub gpus: Gpus,
+    /// The bridge of isolated nodes.
+    pub bridge: Bridge,
     /// What to start as a node.
     pub program: NodeProgram,
     /// Where the next search for free ports begins.
@@ -97,6 +100,9 @@ impl Shared {
         let found = start::find(&nodes).map_err(unusable)?;
         let nudge = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
             .map_err(|errno| OpenError::Watch(errno.into()))?;
+        let subnet = settings.isolation.as_ref().and_then(|isolation| isolation.bridge);
+        let bridge = Bridge::of(&root, subnet);
+        bridge.ensure()?;
         let gpus = Gpus::open(&settings.gpus).map_err(OpenError::Watch)?;
         let first = text_root
             .bytes()
@@ -106,6 +112,7 @@ impl Shared {
             text_root,
             settings,
             gpus,
+            bridge,
             program,
             port_cursor: AtomicU32::new(first),
             state: Mutex::new(State {
@@ -149,7 +156,11 @@ impl Shared {
             jobs_root: format!("{root}/jobs"),
             shared_root: format!("{engine}/shared"),
             remote_shell: format!("{tools}/{REMOTE_SHELL}"),
-            one_machine: true,
+            one_machine: self
+                .settings
+                .isolation
+                .as_ref()
+                .is_none_or(|isolation| isolation.bridge.is_none()),
         }
     }
 

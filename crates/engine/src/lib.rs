@@ -105,6 +105,32 @@ pub enum PlacementSeen {
     Ended(Verdict),
 }
 
+/// How many bits of their addresses nodes on a bridge share.
+pub const BRIDGE_PREFIX: u8 = 16;
+
+/// The addresses that nodes can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Addresses {
+    /// Loopback addresses of the machine.
+    #[default]
+    Loopback,
+    /// Those of a bridge with this subnet, from its fifth one on.
+    Bridge(std::net::Ipv4Addr),
+}
+
+impl Addresses {
+    /// The `n`-th of them; they repeat.
+    pub fn nth(self, n: u32) -> std::net::Ipv4Addr {
+        /// The subnet, the machine and two more, as on a network of the original service; the last is everybody's.
+        const FIRST: u32 = 4;
+        const COUNT: u32 = (1 << (32 - BRIDGE_PREFIX)) - FIRST - 1;
+        match self {
+            Addresses::Loopback => node_address(n),
+            Addresses::Bridge(subnet) => std::net::Ipv4Addr::from_bits(subnet.to_bits() + FIRST + n % COUNT),
+        }
+    }
+}
+
 /// The `n`-th address that a node of this machine can have: a loopback address of its own, 127.16.0.1 and
 /// up. They repeat after some four million.
 pub fn node_address(n: u32) -> std::net::Ipv4Addr {

@@ -1,6 +1,7 @@
 //! What the operator sets.
 
 use std::collections::BTreeMap;
+use trainyard_engine::Addresses;
 
 use jiff::SignedDuration;
 use trainyard_domain::launch::Caps;
@@ -35,6 +36,8 @@ pub struct Settings {
     pub kept: Kept,
     /// Whether clusters of GPU sizes run on machines without GPUs, with `AZ_BATCHAI_NUM_GPUS` 0.
     pub ignore_missing_gpus: bool,
+    /// The addresses that nodes get.
+    pub addresses: Addresses,
     /// Whether nodes are held to the cores, memory and processes of their VM size.
     pub enforce_limits: bool,
     /// The one tenant: a GUID, made at the first start.

@@ -142,6 +142,7 @@ fn settings(rng: &mut Rng) -> Checked<Settings> {
         caps: trainyard_domain::launch::Caps::default(),
         kept: trainyard_server::Kept::default(),
         ignore_missing_gpus: rng.chance(300),
+        addresses: trainyard_engine::Addresses::Loopback,
         enforce_limits: true,
         tenant: "00000000-0000-4000-8000-000000000001".to_owned(),
         token_seconds: 3600,

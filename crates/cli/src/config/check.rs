@@ -91,6 +91,13 @@ pub fn check(config: &Config) -> Result<(), Unusable> {
     for (name, account) in &config.storage_accounts {
         account.check(&format!("storage_accounts.{name}"))?;
     }
+    let subnet = config.local.bridge_subnet;
+    require(
+        subnet.is_private() && subnet.octets()[2..] == [0, 0],
+        "local.bridge_subnet",
+        subnet,
+        "a private address that ends with .0.0 is possible",
+    )?;
     for (key, value) in [
         ("local.max_nodes", config.local.max_nodes),
         ("log.keep", config.log.keep),

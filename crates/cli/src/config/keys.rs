@@ -168,6 +168,18 @@ pub const KEYS: &[Key] = &[
         "Account of this machine as which jobs and setup tasks of isolated nodes run.",
     ),
     key(
+        "local.network",
+        Kind::Text,
+        "loopback",
+        "The network of nodes: `loopback` is the machine's, with a loopback address each; `bridge` gives isolated nodes one each. It changes the machine. See [nodes](nodes.md).",
+    ),
+    key(
+        "local.bridge_subnet",
+        Kind::Text,
+        "10.199.0.0",
+        "Subnet of the bridge, with 16 bits for its nodes.",
+    ),
+    key(
         "remote_login.enabled",
         Kind::Flag,
         "true",

@@ -15,7 +15,7 @@ pub mod size;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -102,6 +102,19 @@ pub struct Local {
     pub level: LevelWish,
     /// Account of the machine as which jobs of isolated nodes run.
     pub run_as: Option<String>,
+    pub network: NetworkWish,
+    /// First two numbers of the addresses on the bridge; the others are 0.
+    pub bridge_subnet: Ipv4Addr,
+}
+
+/// What network nodes have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NetworkWish {
+    /// The machine's, with a loopback address each.
+    Loopback,
+    /// One each, on a bridge of the machine.
+    Bridge,
 }
 
 /// How nodes are to be kept apart.
@@ -332,6 +345,8 @@ impl Default for Local {
             grace_seconds: 30,
             level: LevelWish::Auto,
             run_as: None,
+            network: NetworkWish::Loopback,
+            bridge_subnet: Ipv4Addr::new(10, 199, 0, 0),
         }
     }
 }

@@ -408,6 +408,8 @@ fn full() -> Config {
             grace_seconds: 1,
             level: LevelWish::Plain,
             run_as: Some("x".into()),
+            network: NetworkWish::Bridge,
+            bridge_subnet: Ipv4Addr::new(10, 1, 0, 0),
             mount_commands: vec!["x".into()],
         },
         remote_login: RemoteLogin {

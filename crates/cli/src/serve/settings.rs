@@ -10,6 +10,7 @@ use anyhow::Context;
 use jiff::SignedDuration;
 use trainyard_domain::launch::Caps;
 use trainyard_domain::name::SubscriptionId;
+use trainyard_engine::Addresses;
 use trainyard_engine_local::{Account, IsolationSettings, isolation_here};
 use trainyard_node::container;
 use trainyard_server::{Kept, Quotas, Settings, VmSize};
@@ -19,7 +20,7 @@ use trainyard_vaults::{Fetcher, Vaults};
 use super::ports::monotonic;
 use crate::config::catalogue::{FAMILIES, has_premium_storage};
 use crate::config::layers::Surroundings;
-use crate::config::{Config, LevelWish, MissingGpus, NodeLimits};
+use crate::config::{Config, LevelWish, MissingGpus, NetworkWish, NodeLimits};
 
 /// Settings of the service. `subscription` and `tenant` were made at the first start; the former is used where the
 /// configuration names none.
@@ -60,6 +61,10 @@ pub fn service(config: &Config, subscription: String, tenant: String) -> anyhow:
         grace_seconds: config.local.grace_seconds,
         caps: caps(config),
         kept: kept(config),
+        addresses: match config.local.network {
+            NetworkWish::Loopback => Addresses::Loopback,
+            NetworkWish::Bridge => Addresses::Bridge(config.local.bridge_subnet),
+        },
         ignore_missing_gpus: config.local.missing_gpus == MissingGpus::Ignore,
         enforce_limits: config.local.limits == NodeLimits::Enforce,
         tenant,
@@ -178,19 +183,24 @@ pub fn local_engine(
 fn isolation(config: &Config) -> anyhow::Result<Option<IsolationSettings>> {
     let run_as = config.local.run_as.as_deref();
     let account = run_as.map(Account::named).transpose().context("local.run_as")?;
+    let bridge = (config.local.network == NetworkWish::Bridge).then_some(config.local.bridge_subnet);
+    let asked = account.is_some() || bridge.is_some();
     if config.local.level == LevelWish::Plain {
         anyhow::ensure!(
-            account.is_none(),
-            "local.run_as needs isolated nodes; leave one of local.run_as and local.level = \"plain\" out"
+            !asked,
+            "local.run_as and local.network = \"bridge\" need isolated nodes; leave them or local.level = \"plain\" out"
         );
         return Ok(None);
     }
     let hidden = hidden(config)?;
     match isolation_here(&hidden) {
-        Ok(()) => Ok(Some(IsolationSettings { hidden, account })),
-        Err(error) if config.local.level == LevelWish::Isolated || account.is_some() => {
-            let asked = "local.level and local.run_as ask for isolated nodes, and they cannot be had";
-            Err(error).context(asked)
+        Ok(()) => Ok(Some(IsolationSettings {
+            hidden,
+            account,
+            bridge,
+        })),
+        Err(error) if config.local.level == LevelWish::Isolated || asked => {
+            Err(error).context("isolated nodes are asked for in [local], and they cannot be had")
         }
         Err(error) => {
             tracing::info!(why = %error, "nodes are not kept apart (plain level)");

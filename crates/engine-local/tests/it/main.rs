@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected fails")]
 
 mod bench;
+mod bridge;
 mod conformance;
 mod containers;
 mod endings;

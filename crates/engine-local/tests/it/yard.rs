@@ -12,7 +12,7 @@ use trainyard_domain::launch::{Behind, LaunchPlan, Mount, NodeLimits, NodePlan, 
 use trainyard_domain::state::Verdict;
 use trainyard_engine::{Engine, NodeSeen, Observation, PlacementSeen};
 use trainyard_engine_local::{
-    GpuSource, IsolationSettings, LocalEngine, NodeProgram, Settings, end_all, isolation_here,
+    GpuSource, IsolationSettings, LocalEngine, NodeProgram, OpenError, Settings, end_all, isolation_here,
 };
 use trainyard_node::container;
 use trainyard_node::files::{self, Folder, StatusFile};
@@ -31,6 +31,8 @@ pub struct Yard {
     cgroups: bool,
     /// Whether nodes are isolated, from the next opening on.
     isolated: bool,
+    /// The subnet of a bridge, from the next opening on.
+    pub bridge: Option<std::net::Ipv4Addr>,
     namespaces: Mutex<BTreeSet<PathBuf>>,
     /// The GPUs of the machine, from the next opening on.
     pub gpus: Vec<GpuId>,
@@ -170,6 +172,7 @@ impl Yard {
             root,
             cgroups: true,
             isolated: false,
+            bridge: None,
             namespaces: Mutex::default(),
             gpus: Vec::new(),
             keep_job_temp: None,
@@ -185,6 +188,10 @@ impl Yard {
     }
 
     pub fn open(&mut self) {
+        self.try_open().unwrap();
+    }
+
+    pub fn try_open(&mut self) -> Result<(), OpenError> {
         let mut environment = BTreeMap::from([("PASSED_ON".to_owned(), "yes".to_owned())]);
         environment.extend(self.path.clone().map(|path| ("PATH".to_owned(), path)));
         let settings = Settings {
@@ -197,16 +204,18 @@ impl Yard {
             isolation: self.isolated.then(|| IsolationSettings {
                 hidden: vec![self.root.clone()],
                 account: None,
+                bridge: self.bridge,
             }),
             ..Settings::default()
         };
-        let engine = LocalEngine::open(&self.root, settings, self.program.clone()).unwrap();
+        let engine = LocalEngine::open(&self.root, settings, self.program.clone())?;
         let bell = Arc::clone(&self.bell);
         engine.on_change(Arc::new(move || {
             *bell.0.lock().unwrap() += 1;
             bell.1.notify_all();
         }));
         self.engine = Some(engine);
+        Ok(())
     }
 
     pub fn close(&mut self) {

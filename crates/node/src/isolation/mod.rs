@@ -7,6 +7,7 @@
 //! second one (see [`crate::view`]).
 
 mod account;
+mod network;
 mod threshold;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use account::NoAccount;
+pub use network::{Network, run};
 pub use threshold::{Entered, enter, in_words, probe};
 
 /// Name of the node's own /etc/hosts in its folder.
@@ -31,6 +33,9 @@ pub struct Isolation {
     pub tools: Option<PathBuf>,
     /// As whom jobs run; root when not given.
     pub account: Option<Account>,
+    /// The bridge on which it has an address of its own; without, the network is the machine's.
+    #[serde(default)]
+    pub network: Option<Network>,
 }
 
 /// An account of the machine.

@@ -49,6 +49,9 @@ pub fn enter(isolation: &Isolation, folder: &Folder, plan: &NodePlan) -> io::Res
     if inner {
         arrive(isolation, folder, plan).map(Entered::Inner)
     } else {
+        if let Some(network) = &isolation.network {
+            network.join(plan.uid, plan.address)?;
+        }
         hold().map(Entered::Outer)
     }
 }

@@ -35,6 +35,9 @@ pub fn make(isolation: &Isolation, folder: &Path) -> io::Result<()> {
     )?;
     let own = named("the node's folder", Own::new(folder))?;
     named("/etc/hosts", own.hosts())?;
+    if isolation.network.is_some() {
+        named("/etc/resolv.conf", resolvers())?;
+    }
     named("/run", run())?;
     named("/proc", processes())?;
     named("/dev", devices())?;
@@ -78,6 +81,19 @@ impl Opened {
     fn path(&self) -> PathBuf {
         PathBuf::from(format!("/proc/self/fd/{}", self.0.as_raw_fd()))
     }
+}
+
+/// A resolver at a loopback address is not there for who has a network of their own. Those that it asks are.
+fn resolvers() -> io::Result<()> {
+    const ASKED: &str = "/run/systemd/resolve/resolv.conf";
+    let named = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    let local = named
+        .lines()
+        .any(|line| line.trim_start().starts_with("nameserver 127."));
+    if local && Path::new(ASKED).exists() {
+        mount_bind(ASKED, "/etc/resolv.conf")?;
+    }
+    Ok(())
 }
 
 /// Shows a part of the machine as one that can only be read.

@@ -11,7 +11,7 @@ use trainyard_domain::state::{
     Allocation, BatchAiError, Cluster, Job, JobEvent, Node, NodeEvent, NodeStatus, PlacedNode, Placement,
     Provisioning, Seen, node_name,
 };
-use trainyard_engine::node_address;
+use trainyard_engine::Addresses;
 use trainyard_sched::{
     ClusterView, Demand, NodeView, Policy, Room, ScalePlan, Waiting, demand_of, place, scale,
 };
@@ -141,7 +141,7 @@ impl Round {
                 uid,
                 cluster: cluster.meta.uid,
                 name: node_name(cluster.meta.uid, number, self.now, cluster.spec.vm_priority),
-                address: free_address(tx, uid)?,
+                address: free_address(tx, self.settings.addresses, uid)?,
                 status: NodeStatus {
                     gpus: gpus.pop_front().unwrap_or_default(),
                     ..NodeStatus::new(self.now)
@@ -438,11 +438,11 @@ fn waiting(entry: &LineEntry) -> Waiting {
 
 /// An address that no node has: where to begin looking depends on the uid, so that two servers on one
 /// machine seldom meet.
-fn free_address(tx: &Tx<'_>, uid: Uid) -> Result<std::net::Ipv4Addr, StoreError> {
+fn free_address(tx: &Tx<'_>, addresses: Addresses, uid: Uid) -> Result<std::net::Ipv4Addr, StoreError> {
     let bits = uid.0.to_be_bytes();
     let mut n = u32::from_be_bytes([bits[4], bits[5], bits[6], bits[7]]).wrapping_mul(2_654_435_761);
     loop {
-        let address = node_address(n);
+        let address = addresses.nth(n);
         if !tx.address_is_taken(address)? {
             return Ok(address);
         }

@@ -20,6 +20,7 @@ fn demo(folder: &Path) -> House {
     let house = House::with(
         Settings {
             ignore_missing_gpus: true,
+            addresses: trainyard_engine::Addresses::Loopback,
             ..settings()
         },
         InlineHandle::memory().unwrap(),

@@ -68,6 +68,7 @@ fn demo(folder: &Path, version: &str) -> House {
     let house = House::with(
         Settings {
             ignore_missing_gpus: true,
+            addresses: trainyard_engine::Addresses::Loopback,
             ..settings()
         },
         InlineHandle::memory().unwrap(),

@@ -121,6 +121,7 @@ pub fn settings() -> Settings {
         caps: trainyard_domain::launch::Caps::default(),
         kept: trainyard_server::Kept::default(),
         ignore_missing_gpus: false,
+        addresses: trainyard_engine::Addresses::Loopback,
         enforce_limits: true,
         tenant: TENANT.to_owned(),
         token_seconds: 3600,
