@@ -144,7 +144,8 @@ def resident(pid, of="VmRSS"):
 def nodes_of(server):
     """Node processes of a server by number."""
     sought = f" node --folder {server.data}/"
-    return {pid: line for pid, line in harness.processes(str(server.data)).items() if sought in line}
+    found = harness.processes(str(server.data))
+    return harness.nodes_among({pid: line for pid, line in found.items() if sought in line})
 
 
 def cgroups_of(server):

@@ -102,6 +102,19 @@ def processes(text):
     return found
 
 
+def parent_of(pid):
+    return int(_read(pid, "stat").rsplit(b")", 1)[1].split()[1])
+
+
+def nodes_among(found):
+    """Of processes by number, one a node: of the two of an isolated node, that within."""
+    parents = set()
+    for pid in found:
+        with contextlib.suppress(IndexError):  # it has ended meanwhile
+            parents.add(parent_of(pid))
+    return {pid: line for pid, line in found.items() if pid not in parents}
+
+
 _sleeps = itertools.count(601)
 
 

@@ -7,7 +7,7 @@ import time
 
 import requests
 from azure.mgmt.batchai import models
-from harness import PATIENCE, Server, kill_by_number, long_sleep, poll_until, running
+from harness import PATIENCE, Server, kill_by_number, long_sleep, nodes_among, parent_of, poll_until, running
 from ledger import parameters, processes_of, tag, yard_on
 from msrest.exceptions import ClientRequestError
 from yards import ROOT, Yard, codes, gate, manual
@@ -99,14 +99,8 @@ def told_of(pid):
 
 
 def node_processes(server):
-    """One a node: of the two processes of an isolated one, that within."""
-    found = {pid for pid, command in server.left().items() if " node --folder " in command}
-    return found - {parent_of(pid) for pid in found}
-
-
-def parent_of(pid):
-    with open(f"/proc/{pid}/stat") as stat:
-        return int(stat.read().rsplit(")", 1)[1].split()[1])
+    left = server.left()
+    return set(nodes_among({pid: command for pid, command in left.items() if " node --folder " in command}))
 
 
 def node_process_of(server, job):

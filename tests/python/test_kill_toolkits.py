@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from azure.mgmt.batchai import models
-from harness import kill_by_number, long_sleep, poll_until, processes, running
+from harness import kill_by_number, long_sleep, nodes_among, poll_until, processes, running
 from launchers import launcher, variables
 from yards import ROOT, codes, gate
 
@@ -46,7 +46,7 @@ class Victim:
     def node_of(self, pid):
         """The folder of the node that a process runs on, and the process that is this node."""
         folder = mark(pid).rsplit(":", 1)[0]
-        found = processes(f"node --folder {folder}".replace(" ", "\0"))
+        found = nodes_among(processes(f"node --folder {folder}".replace(" ", "\0")))
         assert len(found) == 1, found
         return next(iter(found))
 

@@ -1,7 +1,9 @@
 //! Waiting until all that was written to volumes has reached their stores.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::task::Poll;
 use std::time::Duration;
@@ -179,6 +181,10 @@ impl Watch {
     }
 }
 
+/// What the kernel puts behind the path of a file whose name it has forgotten. A volume's has it too when its name was
+/// only looked up anew.
+const FORGOTTEN: &[u8] = b" (deleted)";
+
 /// What all processes hold open. Links are read only, no file is touched.
 fn held_open() -> BTreeSet<PathBuf> {
     let folders = processes()
@@ -187,7 +193,16 @@ fn held_open() -> BTreeSet<PathBuf> {
     folders
         .flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten())
         .filter_map(|entry| fs::read_link(entry.path()).ok())
+        .map(known_as)
         .collect()
+}
+
+fn known_as(path: PathBuf) -> PathBuf {
+    let name = path.as_os_str().as_bytes();
+    match name.strip_suffix(FORGOTTEN) {
+        Some(known) => PathBuf::from(OsStr::from_bytes(known)),
+        None => path,
+    }
 }
 
 fn unsynced(kept: &Kept, why: &str) -> BatchAiError {
