@@ -1,6 +1,7 @@
 //! Jobs in containers, by real podman with an image made on the spot.
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use trainyard_domain::ids::Uid;
@@ -274,6 +275,7 @@ fn a_killed_node_leaves_nothing_of_its_container() {
         yard.until("its folder is gone", || {
             (!yard.folder(node).root().exists()).then_some(())
         });
+        assert_eq!(container_directories(&yard, node), Vec::<PathBuf>::new());
     }
 }
 
@@ -289,7 +291,24 @@ fn a_node_that_leaves_takes_its_container_along() {
         yard.engine().release_node(node);
         until_nothing_is_left(&yard, node);
         yard.until("its folder is gone", || (!folder.root().exists()).then_some(()));
+        assert_eq!(container_directories(&yard, node), Vec::<PathBuf>::new());
     }
+}
+
+/// Directories of a node's containers in the cgroup trees.
+fn container_directories(yard: &Yard, node: Uid) -> Vec<PathBuf> {
+    let folder = yard.folder(node);
+    let nodes = folder.root().parent().unwrap();
+    let names = trainyard_node::shared_directories(nodes);
+    let names = names.iter().filter_map(|path| path.file_name());
+    let trees: Vec<PathBuf> = fs::read_dir("/sys/fs/cgroup")
+        .map(|trees| trees.flatten().map(|tree| tree.path()).collect())
+        .unwrap_or_default();
+    names
+        .flat_map(|name| trees.iter().map(move |tree| tree.join("trainyard").join(name)))
+        .map(|all| all.join(node.to_string()).join("job/container"))
+        .filter(|directory| directory.exists())
+        .collect()
 }
 
 #[test]
