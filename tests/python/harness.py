@@ -132,13 +132,22 @@ class Server:
         self.process = None
         self.begins = 0  # where the log of the last start begins
         self.environment = own_environment()
+        self.program = binary()
+        self.user = None  # as who started this, if not set
 
     def start(self, wait=True):
-        command = [binary(), "serve", "--listen", f"127.0.0.1:{self.port}", "--data", str(self.data)]
+        command = [self.program, "serve", "--listen", f"127.0.0.1:{self.port}", "--data", str(self.data)]
         with open(self.log, "ab") as log:
             self.begins = log.tell()
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self.environment,
+                user=self.user,
+                group=self.user,
+                extra_groups=None if self.user is None else [],
             )
         if wait:
             self.wait_ready()
