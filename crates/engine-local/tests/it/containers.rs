@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use trainyard_domain::ids::Uid;
-use trainyard_domain::launch::{Behind, Container, LaunchPlan, Mount};
-use trainyard_domain::state::Verdict;
+use trainyard_domain::launch::{Behind, Container, LaunchPlan, Mount, NodeLimits};
+use trainyard_domain::state::{Cut, Verdict};
 use trainyard_engine::{Engine, NodeSeen};
 use trainyard_engine_local::isolation_here;
+use trainyard_node::cgroup::{Controller, support};
 use trainyard_node::container::{Choice, Settings};
 use trainyard_node::machine::since_boot;
 
@@ -467,4 +468,28 @@ fn a_job_in_a_container_costs_not_much_more_than_bare_podman() {
     let ratio = jobs.as_secs_f64() / runs.as_secs_f64();
     println!("a job in a container: {jobs:?}; bare podman run --rm: {runs:?}; ratio {ratio:.2}");
     assert!(ratio < 10.0, "{ratio}");
+}
+
+#[test]
+fn a_job_over_its_memory_in_a_container_is_told_why_as_on_the_node() {
+    let Some(yards) = Yards::new() else { return };
+    let memory = support().controllers.remove(&Controller::Memory);
+    if !matches!(memory, Some(Ok(_))) {
+        println!("left out: this machine does not limit memory ({memory:?})");
+        return;
+    }
+    let yard = yards.one();
+    let limits = NodeLimits {
+        vm_size: "SMALL".to_owned(),
+        cores: 2,
+        memory: 200 << 20,
+        processes: 500,
+    };
+    let node = yard.limited(1, limits);
+    let script = "dd if=/dev/zero of=/dev/null bs=314572800 count=1; exit $?";
+    let verdict = run(&yard, node, contained(&yard, node, script, IMAGE));
+    let Verdict::OutOfMemory(Cut::Exited(137), shortage) = verdict else {
+        panic!("{verdict:?}");
+    };
+    assert_eq!(shortage.limit, 200 << 20);
 }
