@@ -1,13 +1,15 @@
 //! Jobs in containers, by real podman with an image made on the spot.
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use trainyard_domain::ids::Uid;
-use trainyard_domain::launch::{Behind, Container, LaunchPlan, Mount};
-use trainyard_domain::state::Verdict;
+use trainyard_domain::launch::{Behind, Container, LaunchPlan, Mount, NodeLimits};
+use trainyard_domain::state::{Cut, Verdict};
 use trainyard_engine::{Engine, NodeSeen};
 use trainyard_engine_local::isolation_here;
+use trainyard_node::cgroup::{Controller, support};
 use trainyard_node::container::{Choice, Settings};
 use trainyard_node::machine::since_boot;
 
@@ -274,6 +276,7 @@ fn a_killed_node_leaves_nothing_of_its_container() {
         yard.until("its folder is gone", || {
             (!yard.folder(node).root().exists()).then_some(())
         });
+        assert_eq!(container_directories(&yard, node), Vec::<PathBuf>::new());
     }
 }
 
@@ -289,7 +292,24 @@ fn a_node_that_leaves_takes_its_container_along() {
         yard.engine().release_node(node);
         until_nothing_is_left(&yard, node);
         yard.until("its folder is gone", || (!folder.root().exists()).then_some(()));
+        assert_eq!(container_directories(&yard, node), Vec::<PathBuf>::new());
     }
+}
+
+/// Directories of a node's containers in the cgroup trees.
+fn container_directories(yard: &Yard, node: Uid) -> Vec<PathBuf> {
+    let folder = yard.folder(node);
+    let nodes = folder.root().parent().unwrap();
+    let names = trainyard_node::shared_directories(nodes);
+    let names = names.iter().filter_map(|path| path.file_name());
+    let trees: Vec<PathBuf> = fs::read_dir("/sys/fs/cgroup")
+        .map(|trees| trees.flatten().map(|tree| tree.path()).collect())
+        .unwrap_or_default();
+    names
+        .flat_map(|name| trees.iter().map(move |tree| tree.join("trainyard").join(name)))
+        .map(|all| all.join(node.to_string()).join("job/container"))
+        .filter(|directory| directory.exists())
+        .collect()
 }
 
 #[test]
@@ -448,4 +468,28 @@ fn a_job_in_a_container_costs_not_much_more_than_bare_podman() {
     let ratio = jobs.as_secs_f64() / runs.as_secs_f64();
     println!("a job in a container: {jobs:?}; bare podman run --rm: {runs:?}; ratio {ratio:.2}");
     assert!(ratio < 10.0, "{ratio}");
+}
+
+#[test]
+fn a_job_over_its_memory_in_a_container_is_told_why_as_on_the_node() {
+    let Some(yards) = Yards::new() else { return };
+    let memory = support().controllers.remove(&Controller::Memory);
+    if !matches!(memory, Some(Ok(_))) {
+        println!("left out: this machine does not limit memory ({memory:?})");
+        return;
+    }
+    let yard = yards.one();
+    let limits = NodeLimits {
+        vm_size: "SMALL".to_owned(),
+        cores: 2,
+        memory: 200 << 20,
+        processes: 500,
+    };
+    let node = yard.limited(1, limits);
+    let script = "dd if=/dev/zero of=/dev/null bs=314572800 count=1; exit $?";
+    let verdict = run(&yard, node, contained(&yard, node, script, IMAGE));
+    let Verdict::OutOfMemory(Cut::Exited(137), shortage) = verdict else {
+        panic!("{verdict:?}");
+    };
+    assert_eq!(shortage.limit, 200 << 20);
 }

@@ -2,8 +2,15 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::cgroup::remove_empty;
+use crate::machine::since_boot;
+
+/// How long a directory may take to be empty.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Pause between two looks at it.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 /// Below which directory of every cgroup tree the containers of a node go, beside nothing else.
 pub fn parent(node: &Path) -> Option<String> {
@@ -13,7 +20,21 @@ pub fn parent(node: &Path) -> Option<String> {
 /// Removes what is empty at and below a directory of every tree.
 pub fn remove_beneath(parent: &str) {
     for tree in trees() {
-        remove_empty(&tree.join(parent.trim_start_matches('/')));
+        poll_until_removed(&tree.join(parent.trim_start_matches('/')));
+    }
+}
+
+/// The kernel may count a process as there for a moment after its end was announced.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "nobody says when a directory is empty; bounded by PATIENCE"
+)]
+fn poll_until_removed(directory: &Path) {
+    let deadline = since_boot() + PATIENCE;
+    remove_empty(directory);
+    while directory.exists() && since_boot() < deadline {
+        std::thread::sleep(LOOK_AGAIN);
+        remove_empty(directory);
     }
 }
 
@@ -24,7 +45,7 @@ pub fn remove_node(node: &Path) {
     };
     for tree in trees() {
         let own = tree.join(&name);
-        remove_empty(&own);
+        poll_until_removed(&own);
         // That of the folder of all nodes goes with the last of them.
         if let Some(all) = own.parent() {
             let _ = fs::remove_dir(all);
