@@ -216,11 +216,12 @@ def test_a_body_that_is_no_job(yard, body):
     refused(404, "JobNotFound", lambda: yard.get_job("malformed"))
 
 
-def test_what_is_not_built_fails_at_launch_and_names_the_member(yard):
+def test_an_image_that_nobody_has_fails_the_job_and_names_it(yard):
     container = models.ContainerSettings(
-        image_source_registry=models.ImageSourceRegistry(image="ubuntu")
+        image_source_registry=models.ImageSourceRegistry(image="127.0.0.1:1/nobody/has:this")
     )
     job = yard.run("contained", "true", container_settings=container)
     assert job.execution_state == "failed"
-    assert job.execution_info.errors[0].code == "NotAvailable"
-    assert "containerSettings" in str(job.execution_info.errors[0].as_dict())
+    error = job.execution_info.errors[0]
+    assert error.code == "FailedStartingContainer"
+    assert {"name": "imageName", "value": "127.0.0.1:1/nobody/has:this"} in [d.as_dict() for d in error.details]

@@ -410,7 +410,7 @@ def test_an_idle_server_and_its_nodes_are_small(fact):
             f"start to ready {ready:.2f} s; resident: server {serves / 1e6:.1f} MB, "
             f"node {holds / 1e6:.1f} MB, of which {own / 1e6:.1f} MB are its own"
         )
-        assert serves < 40_000_000
+        assert serves < (50_000_000 if Path(harness.binary()).parent.name == "debug" else 40_000_000)
         # Without optimisation the code alone, which all nodes share, fills the bound.
         bound = 20_000_000 if Path(harness.binary()).parent.name == "debug" else 10_000_000
         assert holds < bound and own < 5_000_000

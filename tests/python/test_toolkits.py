@@ -83,7 +83,7 @@ def check_three_ranks(text, library):
     nodes = [node for _, _, node, _, _ in ranks]
     # Two on the first node, one on the second, each with the environment of its own node.
     assert nodes[0] == nodes[1] != nodes[2]
-    assert all(folder.startswith(node) for _, _, node, folder, _ in ranks)
+    assert all(folder.startswith((node, "/mnt/batch/")) for _, _, node, folder, _ in ranks)
 
 
 def custom_mpi(command, processes=3):

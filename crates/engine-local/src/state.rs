@@ -156,6 +156,7 @@ impl Shared {
             jobs_root: format!("{root}/jobs"),
             shared_root: format!("{engine}/shared"),
             remote_shell: format!("{tools}/{REMOTE_SHELL}"),
+            apart: isolated,
             one_machine: self
                 .settings
                 .isolation

@@ -56,6 +56,7 @@ impl Engine for NoNodes {
             shared_root: String::new(),
             remote_shell: String::new(),
             one_machine: true,
+            apart: false,
         }
     }
 

@@ -105,6 +105,12 @@ pub(super) fn of_mpi(paths: &NodePaths, job_temp: &str) -> Variables {
         .collect()
 }
 
+/// UCX takes processes of one machine for neighbours, and would have them meet in memory that nodes or containers which
+/// are kept apart do not share: their job would wait for ever.
+pub(super) fn of_apart() -> Variables {
+    Variables::from([("UCX_TLS".to_owned(), "tcp,self".to_owned())])
+}
+
 /// What tells PyTorch processes where they meet, and how they talk. `shared` is the job's shared directory.
 pub(super) fn of_pytorch(job: &JobLaunch<'_>, shared: &str) -> Variables {
     let Toolkit::PyTorch(PyTorchSettings {

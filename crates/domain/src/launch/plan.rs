@@ -193,6 +193,8 @@ pub struct NodePaths {
     pub remote_shell: String,
     /// Whether all nodes are on one machine and reach one another by its loopback interface.
     pub one_machine: bool,
+    /// Whether nodes of one machine share no memory, although libraries may take them for one host.
+    pub apart: bool,
 }
 
 impl NodePaths {

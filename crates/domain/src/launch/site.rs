@@ -49,6 +49,9 @@ impl<'a> Site<'a> {
         );
         let mut defaults = environment::of_mpi(&paths, &job_temp);
         defaults.extend(environment::of_launchers(job, index));
+        if job.nodes.len() > 1 && (paths.apart || job.spec.container_settings.is_some()) {
+            defaults.extend(environment::of_apart());
+        }
         let tools = paths.tools().map(str::to_owned);
         let job_mounts = join(&job_temp, "mounts");
         let shared = SharedDirectory {

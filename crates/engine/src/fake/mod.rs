@@ -159,6 +159,7 @@ impl Engine for FakeEngine {
             shared_root: "/fake/shared".to_owned(),
             remote_shell: "/fake/remote-shell".to_owned(),
             one_machine: true,
+            apart: false,
         }
     }
 

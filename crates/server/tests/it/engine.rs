@@ -242,6 +242,7 @@ impl Engine for Script {
             shared_root: "/shared".to_owned(),
             remote_shell: "/remote-shell".to_owned(),
             one_machine: true,
+            apart: false,
         }
     }
 

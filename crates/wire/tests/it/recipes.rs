@@ -100,6 +100,7 @@ fn planned(spec: &JobSpec) -> String {
             shared_root: "/shared".to_owned(),
             remote_shell: "/remote-shell".to_owned(),
             one_machine: false,
+            apart: false,
         },
         shares: &|share| Behind::Source(format!("/{}", share.name)),
         file_servers: &|entry| format!("/file-servers/{entry}"),

@@ -123,6 +123,7 @@ pub fn paths(node: Uid) -> NodePaths {
         shared_root: "/shared".to_owned(),
         remote_shell: "/engine/remote-shell".to_owned(),
         one_machine: true,
+        apart: false,
     }
 }
 
