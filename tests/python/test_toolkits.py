@@ -6,7 +6,9 @@ import sys
 import time
 from pathlib import Path
 
+import harness
 import pytest
+import yards
 from azure.mgmt.batchai import models
 from conftest import leave_out
 from launchers import launcher, variables
@@ -14,6 +16,18 @@ from yards import ROOT, codes
 
 PAYLOADS = Path(__file__).parent / "payloads"
 SYSTEM_PYTHON = "/usr/bin/python3"  # the one that distributions install PyTorch for
+
+
+@pytest.fixture(scope="module")
+def yard():
+    """Plain nodes: jobs of MPICH over several isolated ones may hang (docs/toolkits.md)."""
+    with harness.running_server(start=False) as server:
+        with open(server.data / "trainyard.toml", "a") as configuration:
+            configuration.write('level = "plain"\n')
+        server.start()
+        yard = yards.Yard(server)
+        yard.build(nodes=2)
+        yield yard
 
 
 @pytest.fixture
