@@ -99,6 +99,9 @@ pub(super) fn of_mpi(paths: &NodePaths, job_temp: &str) -> Variables {
             ("OMPI_MCA_mpi_yield_when_idle", "1"),
             ("PRTE_MCA_hwloc_default_binding_policy", "none"),
         ]);
+    } else if paths.apart {
+        // Each has a network of its own, with this link in it.
+        all.extend([("HYDRA_IFACE", "eth0"), ("I_MPI_HYDRA_IFACE", "eth0")]);
     }
     all.into_iter()
         .map(|(name, value)| (name.to_owned(), value.to_owned()))

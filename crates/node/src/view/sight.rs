@@ -35,10 +35,12 @@ pub fn make(isolation: &Isolation, folder: &Path) -> io::Result<()> {
     )?;
     let own = named("the node's folder", Own::new(folder))?;
     named("/etc/hosts", own.hosts())?;
-    if isolation.network.is_some() {
-        named("/etc/resolv.conf", resolvers())?;
-    }
+    // Opened before /run is covered, where it lies.
+    let resolvers = isolation.network.is_some().then(resolvers).flatten();
     named("/run", run())?;
+    if let Some(resolvers) = resolvers {
+        named("/etc/resolv.conf", resolvers.show_at("/etc/resolv.conf"))?;
+    }
     named("/proc", processes())?;
     named("/dev", devices())?;
     // Without what is mounted beneath it, such as the tree of control groups.
@@ -70,7 +72,7 @@ fn cover(path: &Path) -> io::Result<()> {
     Ok(mount_bind("/dev/null", path)?)
 }
 
-/// A directory that can be reached although something covers it.
+/// A file or directory that can be reached although something covers it.
 struct Opened(OwnedFd);
 
 impl Opened {
@@ -81,19 +83,20 @@ impl Opened {
     fn path(&self) -> PathBuf {
         PathBuf::from(format!("/proc/self/fd/{}", self.0.as_raw_fd()))
     }
+
+    fn show_at(&self, path: &str) -> io::Result<()> {
+        Ok(mount_bind(self.path(), path)?)
+    }
 }
 
 /// A resolver at a loopback address is not there for who has a network of their own. Those that it asks are.
-fn resolvers() -> io::Result<()> {
-    const ASKED: &str = "/run/systemd/resolve/resolv.conf";
+fn resolvers() -> Option<Opened> {
     let named = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
     let local = named
         .lines()
         .any(|line| line.trim_start().starts_with("nameserver 127."));
-    if local && Path::new(ASKED).exists() {
-        mount_bind(ASKED, "/etc/resolv.conf")?;
-    }
-    Ok(())
+    let asked = Path::new("/run/systemd/resolve/resolv.conf");
+    local.then(|| Opened::new(asked).ok()).flatten()
 }
 
 /// Shows a part of the machine as one that can only be read.
