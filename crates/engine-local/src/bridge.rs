@@ -8,6 +8,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use trainyard_engine::BRIDGE_PREFIX;
+use trainyard_node::cgroup::fnv;
 use trainyard_node::isolation::{Network, run};
 
 /// Why there is no bridge.
@@ -40,10 +41,7 @@ pub struct Bridge {
 impl Bridge {
     /// That of the engine in `root`, with the nodes' addresses in `subnet`.
     pub fn of(root: &Path, subnet: Option<Ipv4Addr>) -> Bridge {
-        let bytes = root.as_os_str().as_encoded_bytes();
-        let hash = bytes.iter().fold(0x811c_9dc5_u32, |hash, byte| {
-            (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
-        });
+        let hash = fnv(root.as_os_str().as_encoded_bytes());
         Bridge {
             name: format!("trainyard{:06x}", hash & 0xff_ffff),
             subnet,

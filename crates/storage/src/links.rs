@@ -26,7 +26,7 @@ const RESOURCE: &str = "f";
 const PURPOSE: &str = "trainyard output file link 1";
 
 /// All but the unreserved characters of RFC 3986.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+pub(crate) const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')

@@ -225,7 +225,7 @@ fn own_pids(directory: &Path) -> Vec<Pid> {
 }
 
 /// FNV-1a: a short name for a path that is the same in every version.
-pub(crate) fn fnv(bytes: &[u8]) -> u64 {
+pub fn fnv(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     })

@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use nix::sched::{CloneFlags, unshare};
-use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat, open};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_change, mount_remount};
 
+use super::target::Target;
 use crate::isolation::{HOSTS, Isolation};
 
 /// Devices that a job may open: the harmless ones, and those of GPUs and fast networks.
@@ -39,7 +39,8 @@ pub fn make(isolation: &Isolation, folder: &Path) -> io::Result<()> {
     let resolvers = isolation.network.is_some().then(resolvers).flatten();
     named("/run", run())?;
     if let Some(resolvers) = resolvers {
-        named("/etc/resolv.conf", resolvers.show_at("/etc/resolv.conf"))?;
+        let shown = mount_bind(resolvers.path(), "/etc/resolv.conf");
+        named("/etc/resolv.conf", shown.map_err(io::Error::from))?;
     }
     named("/proc", processes())?;
     named("/dev", devices())?;
@@ -72,31 +73,14 @@ fn cover(path: &Path) -> io::Result<()> {
     Ok(mount_bind("/dev/null", path)?)
 }
 
-/// A file or directory that can be reached although something covers it.
-struct Opened(OwnedFd);
-
-impl Opened {
-    fn new(path: &Path) -> io::Result<Opened> {
-        Ok(Opened(open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?))
-    }
-
-    fn path(&self) -> PathBuf {
-        PathBuf::from(format!("/proc/self/fd/{}", self.0.as_raw_fd()))
-    }
-
-    fn show_at(&self, path: &str) -> io::Result<()> {
-        Ok(mount_bind(self.path(), path)?)
-    }
-}
-
 /// A resolver at a loopback address is not there for who has a network of their own. Those that it asks are.
-fn resolvers() -> Option<Opened> {
+fn resolvers() -> Option<Target> {
     let named = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
     let local = named
         .lines()
         .any(|line| line.trim_start().starts_with("nameserver 127."));
     let asked = Path::new("/run/systemd/resolve/resolv.conf");
-    local.then(|| Opened::new(asked).ok()).flatten()
+    local.then(|| Target::found(asked).ok()).flatten()
 }
 
 /// Shows a part of the machine as one that can only be read.
@@ -112,7 +96,7 @@ fn read_only(path: &Path) -> io::Result<()> {
 /// What the node's folder holds for the sight of its jobs.
 struct Own {
     /// It may be covered by the first of the places in which it is shown.
-    temporary: Opened,
+    temporary: Target,
     hosts: PathBuf,
 }
 
@@ -122,7 +106,7 @@ impl Own {
         fs::create_dir_all(&temporary)?;
         fs::set_permissions(&temporary, fs::Permissions::from_mode(0o1777))?;
         Ok(Own {
-            temporary: Opened::new(&temporary)?,
+            temporary: Target::found(&temporary)?,
             hosts: folder.join(HOSTS),
         })
     }
@@ -145,7 +129,7 @@ impl Own {
 
 /// Sockets by which the machine's services take orders are not for jobs.
 fn run() -> io::Result<()> {
-    let old = Opened::new(Path::new("/run"))?;
+    let old = Target::found(Path::new("/run"))?;
     let kept = old.path().join(RUN);
     mount(
         "none",

@@ -5,11 +5,11 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxAttributes, StatxFlags, mkdirat, openat2, statx,
+    AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxAttributes, StatxFlags, mkdirat, open, openat2, statx,
 };
 use rustix::io::Errno;
 
-/// An open directory.
+/// An open directory or file.
 #[derive(Debug)]
 pub struct Target(OwnedFd);
 
@@ -31,13 +31,18 @@ impl Target {
         Ok(Target(at))
     }
 
+    /// Opens what is there, a file too, as the system finds it.
+    pub fn found(path: &Path) -> io::Result<Target> {
+        Ok(Target(open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?))
+    }
+
     /// Opens a directory that is there, by a path without links.
     pub fn existing(path: &Path) -> io::Result<Target> {
         let opened = openat2(CWD, path, FLAGS, Mode::empty(), ResolveFlags::NO_SYMLINKS)?;
         Ok(Target(opened))
     }
 
-    /// A path to it that holds as long as this is open.
+    /// A path to it that holds as long as this is open, whatever covers it meanwhile.
     pub fn path(&self) -> PathBuf {
         PathBuf::from(format!("/proc/self/fd/{}", self.0.as_raw_fd()))
     }
