@@ -14,6 +14,7 @@ mod capacity;
 mod end;
 mod entry;
 mod gpus;
+mod last_words;
 mod level;
 mod limits;
 pub mod litter;
@@ -123,6 +124,10 @@ impl Engine for LocalEngine {
             .iter()
             .flat_map(|(uid, entry)| entry.all(*uid))
             .collect()
+    }
+
+    fn last_words(&self, node: Uid) -> Option<String> {
+        last_words::read(&self.shared.folder(node))
     }
 
     fn paths(&self, node: Uid) -> NodePaths {

@@ -25,7 +25,7 @@ pub trait Engine: Send + Sync {
 
     /// The attempt is not wanted any more: SIGTERM, its grace, SIGKILL. `Ended` is observed when nothing
     /// of it is left on a node. An attempt that the node has never seen ends as `Stopped` and can then not
-    /// be started there any more.
+    /// be started there any more. A node that does not end it in time is itself ended by the engine.
     fn ensure_stopped(&self, placement: PlacementId, nodes: &[Uid]);
 
     /// The end of the attempt on this node is stored: it need not be remembered.
@@ -36,6 +36,11 @@ pub trait Engine: Send + Sync {
 
     /// All that is there now, things included that the server does not know.
     fn observe_all(&self) -> Vec<Observation>;
+
+    /// What a node that is gone said last, if that is known: a few lines, for people. It may read a file.
+    fn last_words(&self, _node: Uid) -> Option<String> {
+        None
+    }
 
     /// Where things are on a node.
     fn paths(&self, node: Uid) -> NodePaths;

@@ -46,6 +46,7 @@ impl Round {
         let mut nodes = tx.nodes_of(uid)?;
         let stopping: BTreeSet<Uid> = tx.jobs_to_stop(uid)?.iter().map(|job| job.meta.uid).collect();
         let plan = self.scale(tx, &cluster, &nodes, &stopping)?;
+        let plan = self.hold_back(&cluster, plan);
         self.release(tx, &cluster, &mut nodes, &plan)?;
         self.allocate(tx, &mut cluster, &mut nodes, &plan, decided)?;
         self.stop_jobs(tx, uid, decided)?;
@@ -400,6 +401,9 @@ impl Round {
         let status = &mut cluster.status;
         status.wanted_nodes = plan.wanted;
         status.shortage = None;
+        if plan.wanted == 0 {
+            status.setback = None;
+        }
         if let Some(shortage) = &plan.shortage {
             let error = self.unavailable(&cluster);
             let plain = || BatchAiError::new("NodesNotAvailable", shortage.to_string());

@@ -13,11 +13,12 @@ mod jobs;
 mod observations;
 mod preemption;
 mod room;
+mod setbacks;
 mod shares;
 mod sources;
 mod vaults;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -156,7 +157,15 @@ impl Pump {
             if !due && refused.is_empty() && removed.is_empty() {
                 return Ok(Decided::default());
             }
+            let last_words = seen.iter().filter_map(|seen| match seen {
+                Observation::Node {
+                    node,
+                    seen: NodeSeen::Gone,
+                } => Some((*node, engine.last_words(*node)?)),
+                Observation::Node { .. } | Observation::Placement { .. } => None,
+            });
             let round = Round {
+                last_words: last_words.collect(),
                 settings: self.settings.clone(),
                 capacity: engine.capacity(self.free_ports),
                 now,
@@ -197,6 +206,8 @@ struct Round {
     full: bool,
     /// Secrets can be fetched from key vaults.
     vaults: bool,
+    /// What nodes said last that are gone.
+    last_words: BTreeMap<Uid, String>,
 }
 
 impl Round {

@@ -69,6 +69,9 @@ impl Round {
             node.status = status;
             tx.set_node_status(&node)?;
             tx.look_at_cluster(node.cluster)?;
+            if node.status.phase == NodePhase::Ready {
+                self.end_setback(tx, &node)?;
+            }
         }
         Ok(())
     }
@@ -86,7 +89,11 @@ impl Round {
         if node.status.leaving {
             info!(node = node.name, "the node has left");
         } else {
-            warn!(node = node.name, "the node is lost");
+            let words = self.last_words.get(&uid);
+            warn!(node = node.name, ?words, "the node is lost");
+            if node.status.phase == NodePhase::Preparing {
+                self.note_setback(tx, &node)?;
+            }
         }
         if let Some(id) = node.status.placement {
             self.report(tx, &node, id, Seen::Lost, decided)?;

@@ -85,6 +85,17 @@ impl Script {
         }
     }
 
+    /// Every node in preparation is lost. How many.
+    pub fn lose_those_that_prepare(&self) -> usize {
+        let mut state = self.state();
+        let prepares = |(_, seen): &(&Uid, &NodeSeen)| **seen == NodeSeen::Preparing;
+        let nodes: Vec<Uid> = state.nodes.iter().filter(prepares).map(|(uid, _)| *uid).collect();
+        for node in &nodes {
+            state.gone(*node);
+        }
+        nodes.len()
+    }
+
     /// The running attempt of the job with this name ends on all of its nodes.
     pub fn end(&self, job: &str, verdict: &Verdict) {
         let mut state = self.state();
@@ -233,6 +244,10 @@ impl Engine for Script {
                 seen: seen.clone(),
             });
         nodes.chain(runs).collect()
+    }
+
+    fn last_words(&self, node: Uid) -> Option<String> {
+        Some(format!("words of {node}"))
     }
 
     fn paths(&self, node: Uid) -> NodePaths {
