@@ -11,6 +11,7 @@
 mod bridge;
 mod calls;
 mod capacity;
+mod due;
 mod end;
 mod entry;
 mod gpus;

@@ -97,7 +97,10 @@ impl Shared {
         let socket = OpenFolder::open(&nodes)
             .and_then(|folder| folder.bind())
             .map_err(unusable)?;
-        let found = start::find(&nodes).map_err(unusable)?;
+        let mut found = start::find(&nodes).map_err(unusable)?;
+        for entry in found.values_mut() {
+            entry.expect_what_is_told(settings.answer_within);
+        }
         let nudge = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
             .map_err(|errno| OpenError::Watch(errno.into()))?;
         let subnet = settings.isolation.as_ref().and_then(|isolation| isolation.bridge);

@@ -216,6 +216,11 @@ impl Attempt {
         matches!(self.stage, Stage::Decided)
     }
 
+    /// Whether its verdict is known and it is being ended.
+    pub fn is_ending(&self) -> bool {
+        self.stage.is_over()
+    }
+
     /// Directory of the programs that come first in the PATH of its processes.
     fn tools(&self) -> Option<&str> {
         self.plan.remote.as_ref()?.tools.as_deref()

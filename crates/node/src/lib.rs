@@ -11,6 +11,7 @@ pub mod isolation;
 pub mod look;
 pub mod machine;
 
+mod alive;
 mod attempt;
 mod caps;
 pub mod container;
@@ -32,7 +33,7 @@ mod verdict;
 mod view;
 mod volume;
 mod volumes;
-mod wanted;
+pub mod wanted;
 
 pub use caps::disk_bytes;
 pub use cgroup::shared_directories;

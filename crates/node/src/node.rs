@@ -17,6 +17,7 @@ use trainyard_domain::ids::PlacementId;
 use trainyard_domain::launch::Process;
 use trainyard_domain::state::{BatchAiError, Verdict};
 
+use crate::alive::Alive;
 use crate::attempt::{Attempt, Surroundings, describe};
 use crate::cgroup::{self, Cgroup, Limits};
 use crate::container::Site;
@@ -180,6 +181,7 @@ struct Node {
     last_directory: Option<(PathBuf, Option<Duration>)>,
     wishes: BTreeMap<PlacementId, Wish>,
     forgotten: VecDeque<(PlacementId, Verdict)>,
+    alive: Alive,
 }
 
 impl Node {
@@ -224,6 +226,7 @@ impl Node {
         let fence = Fence::Descent {
             setup: mark(folder.root(), "setup"),
         };
+        let alive = Alive::new(&folder);
         let sessions = Sessions::open(&folder)
             .inspect_err(|error| crate::say(format_args!("nobody can log in here: {error}")));
         let site = Site {
@@ -259,6 +262,7 @@ impl Node {
             last_directory: None,
             wishes: BTreeMap::new(),
             forgotten: VecDeque::new(),
+            alive,
         }
     }
 
@@ -272,6 +276,9 @@ impl Node {
             self.wishes = scan(&self.folder);
             self.step_setup(&ended, now);
             self.step_attempt(&ended, now);
+            if self.attempt.as_ref().is_some_and(Attempt::is_ending) {
+                self.alive.show(now);
+            }
             self.step_sessions(&ended, now);
             self.answer_wishes(now);
             self.tidy(now);

@@ -7,6 +7,7 @@ mod bridge;
 mod conformance;
 mod containers;
 mod endings;
+mod frozen;
 mod gpus;
 mod growth;
 mod images;
