@@ -147,7 +147,7 @@ pub const KEYS: &[Key] = &[
         "local.mount_commands",
         Kind::List,
         "none",
-        "Programs that mountCommand of unmanagedFileSystems may run as root beside `mount -t TYPE` for networks and memory, such as `sshfs`; `mount` there allows all of its options, `*` any program. See [volumes](mounts.md).",
+        "Programs that mountCommand of unmanagedFileSystems may run as root beside a guarded `mount -t TYPE` for networks and memory: `mount` for all of its types and options, a name such as `sshfs`, `*` for any. Whoever may make jobs can become root by them. See [volumes](mounts.md).",
     ),
     key(
         "local.grace_seconds",

@@ -8,6 +8,7 @@
 
 mod account;
 mod network;
+mod restrict;
 mod threshold;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use account::NoAccount;
 pub use network::{Network, run};
+pub use restrict::restrict;
 pub use threshold::{Entered, enter, in_words, probe};
 
 /// Name of the node's own /etc/hosts in its folder.
