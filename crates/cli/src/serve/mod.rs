@@ -3,6 +3,7 @@
 mod accounts;
 mod backup;
 mod files;
+mod hidden;
 mod key;
 mod listen;
 mod logins;
