@@ -25,8 +25,7 @@ pub fn ensure_node(shared: &Shared, plan: NodePlan) {
                 plan: Box::new(plan),
                 not_before: Duration::ZERO,
             };
-            let isolated = shared.settings.isolation.is_some();
-            let entry = Entry::new(shared.folder(node), isolated, life);
+            let entry = Entry::new(shared.folder(node), shared.level(), life);
             state.nodes.insert(node, entry);
             drop(state);
             shared.nudge();

@@ -142,3 +142,27 @@ fn addresses_that_somebody_has_are_refused() {
     }
     yard.open();
 }
+
+#[test]
+fn a_node_keeps_its_kind_of_network_when_the_settings_change() {
+    let Some((mut yard, addresses)) = yard(3) else {
+        return;
+    };
+    let old = node(&yard, 1, addresses.nth(0));
+    let by_loopback = |yard: &Yard, node| {
+        let paths = yard.engine().paths(node);
+        assert!(paths.share_cores && paths.apart);
+        paths.share_loopback
+    };
+    assert!(!by_loopback(&yard, old));
+    let bridge = yard.bridge.take();
+    yard.close();
+    yard.open();
+    let new = node(&yard, 2, Ipv4Addr::LOCALHOST);
+    assert_eq!((by_loopback(&yard, old), by_loopback(&yard, new)), (false, true));
+    yard.bridge = bridge;
+    yard.close();
+    yard.open();
+    assert_eq!((by_loopback(&yard, old), by_loopback(&yard, new)), (false, true));
+    assert_eq!(yard.run(id(1), old, "true"), Verdict::Exited(0));
+}
