@@ -412,10 +412,11 @@ impl Attempt {
 
     /// Starts a process, in the container if there is one.
     fn start(&mut self, process: &Process, around: &Surroundings) -> Result<Pid, NotStarted> {
+        let tools = self.tools().map(str::to_owned);
         let Some(container) = &mut self.container else {
-            return around.start(process, self.tools(), &self.mark);
+            return around.start(process, tools.as_deref(), &self.mark);
         };
-        let client = container.wrap(process)?;
+        let client = container.wrap(process, tools.as_deref())?;
         let process = process.clone();
         let streams = around.view.run(move || process::streams(&process))?;
         process::start_with(&client, &BTreeMap::new(), &self.mark, streams)
@@ -730,7 +731,7 @@ fn start_command(
     let started = match container {
         None => around.start_with(wanted, remote.tools.as_deref(), mark, streams),
         Some(container) => container
-            .wrap(&wanted)
+            .wrap(&wanted, remote.tools.as_deref())
             .and_then(|client| process::start_with(&client, &BTreeMap::new(), mark, streams)),
     };
     match started {

@@ -212,6 +212,7 @@ fn check_growth(config: &Config) -> Result<(), Unusable> {
     for (key, value, least) in [
         ("retention.event_days", retention.event_days, 0),
         ("retention.operation_days", retention.operation_days, 1),
+        ("retention.image_days", retention.image_days, 0),
         ("retention.job_temp_minutes", retention.job_temp_minutes, 1),
         ("retention.every_minutes", retention.every_minutes, 1),
     ] {

@@ -282,6 +282,12 @@ pub const KEYS: &[Key] = &[
         "How many minutes a node keeps the directory of a job that is over, when no other job comes; the next one's start removes it in any case.",
     ),
     key(
+        "retention.image_days",
+        Kind::Number,
+        "30",
+        "How many days an image is kept that came here for [containers](containers.md) and that no job has used since. 0 is for ever.",
+    ),
+    key(
         "retention.every_minutes",
         Kind::Number,
         "60",

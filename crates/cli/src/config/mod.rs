@@ -180,6 +180,7 @@ pub struct Retention {
     pub events: u64,
     pub operation_days: u32,
     pub job_temp_minutes: u32,
+    pub image_days: u32,
     pub every_minutes: u32,
 }
 
@@ -382,6 +383,7 @@ impl Default for Retention {
             events: 2_000_000,
             operation_days: 7,
             job_temp_minutes: 60,
+            image_days: 30,
             every_minutes: 60,
         }
     }

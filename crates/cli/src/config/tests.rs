@@ -436,6 +436,7 @@ fn full() -> Config {
             events: 1,
             operation_days: 1,
             job_temp_minutes: 1,
+            image_days: 1,
             every_minutes: 1,
         },
         log: Log {

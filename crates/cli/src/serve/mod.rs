@@ -129,7 +129,7 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
     app.look_after_folders()?;
     let doors = logins::open(config, &app)?;
     app.open_logins()?;
-    let rooms = rooms::Rooms::new(config, store.clone());
+    let rooms = rooms::Rooms::new(config, surroundings, store.clone());
     app.set_gc(gc_hook(Arc::clone(&rooms)));
     let listening = Listening::open(config).await?;
     let url = listening.url.clone();

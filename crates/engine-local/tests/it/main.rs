@@ -6,6 +6,7 @@ mod bench;
 mod bridge;
 mod conformance;
 mod containers;
+mod docker;
 mod endings;
 mod gpus;
 mod growth;

@@ -1,6 +1,6 @@
 //! What runs in a container: a first process that starts others, and the side that asks it to.
 //!
-//! An order is a file in a folder that node and container share, with a [`Process`] in it; its name and the streams of
+//! An order is a file in a folder that node and container share, with a [`Wanted`] process in it; its name and the streams of
 //! the process come over a socket beside it. The first process is init too: it takes note of every end. Told to stop, it
 //! asks all others to end, and ends when they have.
 
@@ -16,6 +16,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::Mode;
 use rustix::process::{Pid, Signal, getpid, kill_process_group, umask};
+use serde::{Deserialize, Serialize};
 use trainyard_domain::launch::Process;
 
 use crate::fence::{MARK, signal_all};
@@ -36,6 +37,15 @@ pub const STOP: &str = "stop";
 const SHELLS: [&str; 2] = ["bash", "sh"];
 /// First and longest pause between looks for what is left.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(100));
+
+/// An order: what is to be run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// The process.
+    pub process: Process,
+    /// A directory of programs that it finds before others of their names.
+    pub tools: Option<String>,
+}
 
 /// Is the first process of a container until it is told to stop and nothing else is left. `image` are the variables
 /// that the image sets.
@@ -117,27 +127,30 @@ impl First<'_> {
     /// Starts what an order says: with the image's variables where the order has none, and with sh where the image has
     /// no bash.
     fn start(&self, request: Request) -> Result<Pid, NotStarted> {
-        let mut wanted = take(self.folder, &request.text)?;
+        let Wanted { mut process, tools } = take(self.folder, &request.text)?;
         let Ok(streams) = <[OwnedFd; 3]>::try_from(request.streams) else {
-            return Err(process::refused(&wanted, "it has not three streams"));
+            return Err(process::refused(&process, "it has not three streams"));
         };
-        let path = |process: &Process| {
-            let path = process.environment.get("PATH").or_else(|| self.image.get("PATH"));
-            path.cloned().unwrap_or_default()
-        };
+        let path = process.environment.get("PATH").or_else(|| self.image.get("PATH"));
+        let path = path.cloned().unwrap_or_default();
         let [bash, sh] = SHELLS;
-        if wanted.arguments.first().is_some_and(|word| word == bash)
-            && super::find::in_path(bash, &path(&wanted)).is_none()
-            && let Some(word) = wanted.arguments.first_mut()
+        if process.arguments.first().is_some_and(|word| word == bash)
+            && super::find::in_path(bash, &path).is_none()
+            && let Some(word) = process.arguments.first_mut()
         {
             sh.clone_into(word);
         }
-        process::start_with(&wanted, self.image, self.mark, streams.map(Stdio::from))
+        if let Some(tools) = tools {
+            process
+                .environment
+                .insert("PATH".to_owned(), format!("{tools}:{path}"));
+        }
+        process::start_with(&process, self.image, self.mark, streams.map(Stdio::from))
     }
 }
 
 /// Reads an order, which is gone then: secrets stand in it.
-fn take(folder: &Path, name: &str) -> Result<Process, NotStarted> {
+fn take(folder: &Path, name: &str) -> Result<Wanted, NotStarted> {
     let wrong = |why: String| NotStarted::because(126, "an order", &why);
     if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(wrong("its name is no number".to_owned()));
@@ -149,12 +162,12 @@ fn take(folder: &Path, name: &str) -> Result<Process, NotStarted> {
 }
 
 /// Writes an order, readable by its owner only.
-pub fn put(folder: &Path, name: &str, process: &Process) -> io::Result<()> {
+pub fn put(folder: &Path, name: &str, wanted: &Wanted) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();
     let file = options
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(folder.join(ORDERS).join(name))?;
-    serde_json::to_writer(file, process).map_err(io::Error::from)
+    serde_json::to_writer(file, wanted).map_err(io::Error::from)
 }

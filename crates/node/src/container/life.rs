@@ -12,10 +12,10 @@ use trainyard_domain::launch::{Behind, Container, FAILED_STARTING_CONTAINER, Lau
 use trainyard_domain::state::BatchAiError;
 
 use super::cgroups;
-use super::garbage::Usage;
-use super::inside;
+use super::inside::{self, Wanted};
 use super::order::{self, Order};
 use super::settings::Settings;
+use super::usage::Usage;
 use crate::cgroup::fnv;
 use crate::errand::{Errand, Failed, Running};
 use crate::fence::Fence;
@@ -188,8 +188,8 @@ impl Contained {
     }
 
     /// A process of the attempt as one that the container runs: a client that waits for it, with the same streams and
-    /// the same exit code.
-    pub fn wrap(&mut self, process: &Process) -> Result<Process, NotStarted> {
+    /// the same exit code. It finds the programs of the directory `tools` before others of their names.
+    pub fn wrap(&mut self, process: &Process, tools: Option<&str>) -> Result<Process, NotStarted> {
         let refused = |error: std::io::Error| NotStarted::because(126, &process.name, &error.to_string());
         self.orders += 1;
         let name = self.orders.to_string();
@@ -202,6 +202,10 @@ impl Contained {
                     .or_insert_with(|| value.clone());
             }
         }
+        let wanted = Wanted {
+            process: wanted,
+            tools: tools.map(str::to_owned),
+        };
         inside::put(&self.order.inside(), &name, &wanted).map_err(refused)?;
         let program = std::env::current_exe().map_err(refused)?;
         let folder = self.order.inside().display().to_string();

@@ -32,9 +32,10 @@ mod start;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 pub use find::{NoRuntime, Runtime, find};
-pub use garbage::{UnusedImage, remove_unused, unused};
+pub use garbage::{Spare, What, spare};
 pub(crate) use life::{Contained, Site};
 pub use main::main;
 pub use settings::{Choice, Pull, Settings};

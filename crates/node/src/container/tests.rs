@@ -75,7 +75,7 @@ fn podman_is_asked_for_the_container() {
          --mount type=bind,source=/d/7/root,target=/d/7/root \
          --mount type=bind,\"source=/s/a,b\",\"target=/s/a,b\" \
          --mount type=bind,source=/d/7/container/inside,target=/.trainyard/run \
-         --mount type=bind,source=/d/7/container/inside/remote-shell,target=/e/remote-shell,readonly \
+         --mount type=bind,source=/d/7/container/inside/tools,target=/e,readonly \
          --mount type=bind,source=/no/trainyard,target=/.trainyard/bin/trainyard,readonly \
          4fa6 contained init /.trainyard/run"
     );
