@@ -285,9 +285,10 @@ impl Node {
         self.step_setup(&[], since_boot());
         while !self.must_leave() {
             let now = since_boot();
+            self.wishes = scan(&self.folder);
+            // After the look at what is wanted: whatever died before something was wanted is known to be dead.
             let ended = process::reap();
             self.keep.get_mut().hear(&ended);
-            self.wishes = scan(&self.folder);
             self.step_setup(&ended, now);
             self.step_attempt(&ended, now);
             self.step_sessions(&ended, now);

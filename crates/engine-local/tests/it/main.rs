@@ -9,6 +9,7 @@ mod containers;
 mod endings;
 mod gpus;
 mod growth;
+mod hanging;
 mod images;
 mod isolated;
 mod jobs;
