@@ -10,6 +10,7 @@ mod docker;
 mod endings;
 mod gpus;
 mod growth;
+mod hanging;
 mod images;
 mod isolated;
 mod jobs;

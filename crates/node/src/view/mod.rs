@@ -3,8 +3,11 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use rustix::io::Errno;
 use rustix::mount::{UnmountFlags, mount_bind, unmount};
 
 use crate::isolation::Isolation;
@@ -13,29 +16,38 @@ mod hands;
 mod rights;
 mod sight;
 mod target;
+mod workers;
 
-use hands::Hands;
 use target::Target;
+use workers::Workers;
+
+pub use workers::Doing;
 
 /// What jobs, the setup task and logins see. Everything that has to do with their files and processes is done through
 /// it; what belongs to the node alone is not.
 #[derive(Debug)]
 pub struct View {
     root: PathBuf,
-    hands: Option<Hands>,
+    workers: Workers,
+    isolated: bool,
 }
 
 impl View {
     /// The machine as it is, with mounts and job directories in `root`.
-    pub fn plain(root: PathBuf) -> View {
-        View { root, hands: None }
+    pub fn plain(root: PathBuf) -> io::Result<View> {
+        Ok(View {
+            root,
+            workers: Workers::new(workers::plainly())?,
+            isolated: false,
+        })
     }
 
     /// What an isolated node shows. Call it in the node's own namespaces; `folder` is the node's.
     pub fn isolated(isolation: &Isolation, folder: &Path) -> io::Result<View> {
         Ok(View {
             root: isolation.root.clone(),
-            hands: Some(Hands::new(isolation, folder)?),
+            workers: hands::make(isolation, folder)?,
+            isolated: true,
         })
     }
 
@@ -44,22 +56,42 @@ impl View {
         self.root.join("trash")
     }
 
-    /// Does something where jobs are and with their rights: whatever paths lead to there, a job may have laid.
+    /// Does something where jobs are and with their rights: whatever paths lead to there, a job may have laid. It must
+    /// touch no volume, since the node waits for it.
     pub fn run<T: Send + 'static>(&self, what: impl FnOnce() -> T + Send + 'static) -> T {
-        match &self.hands {
-            Some(hands) => hands.run(what),
-            None => what(),
+        if self.isolated {
+            self.workers.run(what)
+        } else {
+            what()
         }
+    }
+
+    /// The same for what may touch volumes, and so may take as long as a store does. When it is done, the bell rings.
+    pub fn begin<T: Send + 'static>(&self, what: impl FnOnce() -> T + Send + 'static) -> Doing<T> {
+        self.workers.begin(what)
+    }
+
+    /// The same, waited for a moment.
+    pub fn within<T: Send + 'static>(
+        &self,
+        time: Duration,
+        what: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Doing<T>> {
+        self.workers.within(time, what)
+    }
+
+    /// Readable when something that was begun is done.
+    pub fn bell(&self) -> &UnixStream {
+        self.workers.bell()
     }
 
     /// Shows a directory at another path: by a mount, on the plain level by a symbolic link. A source is never made
     /// here: the server has made it, and one that is missing since then must not come back empty. Where it is mounted,
     /// no link in its path is followed: a job may have laid it in a share, to see with another job what is not its own.
+    /// What is mounted at the source is not asked for anything.
     pub fn show(&self, source: &str, path: &str) -> io::Result<()> {
-        if !fs::metadata(source)?.is_dir() {
-            return Err(io::ErrorKind::NotADirectory.into());
-        }
-        if self.hands.is_none() {
+        if !self.isolated {
+            Target::directory(Path::new(source))?;
             return link(Path::new(source), Path::new(path));
         }
         let source = Target::existing(Path::new(source))?;
@@ -72,7 +104,7 @@ impl View {
 
     /// Takes away what [`View::show`] did; only what still is ours.
     pub fn hide(&self, source: &str, path: &str) {
-        if self.hands.is_some() {
+        if self.isolated {
             if let Err(error) = self.unmount(path) {
                 crate::say(format_args!("{path} cannot be unmounted: {error}"));
             }
@@ -88,12 +120,23 @@ impl View {
         Target::make(&self.root, beneath)
     }
 
+    /// What is mounted is named by the directory above it, since stepping into it would ask its server.
     fn unmount(&self, path: &str) -> io::Result<()> {
-        let target = self.target(path)?;
-        if target.is_mounted()? {
-            unmount(target.path(), UnmountFlags::DETACH)?;
+        let (Some(above), Some(name)) = (
+            path.rsplit_once('/').map(|(above, _)| above),
+            Path::new(path).file_name(),
+        ) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        let above = self.target(above)?;
+        match unmount(
+            above.path().join(name),
+            UnmountFlags::DETACH | UnmountFlags::NOFOLLOW,
+        ) {
+            // Nothing is mounted there, or nothing is there.
+            Err(Errno::INVAL | Errno::NOENT) => Ok(()),
+            done => Ok(done?),
         }
-        Ok(())
     }
 }
 
@@ -119,7 +162,7 @@ mod tests {
     fn a_directory_is_shown_and_refused_where_something_else_is() {
         let base = tempfile::tempdir().unwrap();
         let at = |name: &str| base.path().join(name).display().to_string();
-        let view = View::plain(base.path().to_owned());
+        let view = View::plain(base.path().to_owned()).unwrap();
         assert!(view.show(&at("a"), &at("m/x")).is_err());
         assert!(!base.path().join("a").exists(), "a missing source stays missing");
         fs::create_dir_all(at("a")).unwrap();

@@ -1,11 +1,17 @@
 //! Taking mounts away at once, whatever still uses them.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use rustix::mount::{UnmountFlags, unmount};
 
 use super::table;
+use crate::errand::Errand;
+
+/// Longest time for a kernel's client to give up what it waits for.
+const FORCE_WITHIN: Duration = Duration::from_secs(30);
 
 /// Takes everything away that is mounted at or beneath `path`. True when nothing is left there.
 ///
@@ -18,6 +24,21 @@ pub fn clear(path: &Path) -> bool {
         }
     }
     true
+}
+
+/// What has the kernel give up whatever waits for the server of a mount.
+pub fn forced(at: &Path, environment: &BTreeMap<String, String>) -> Errand {
+    Errand {
+        name: format!("forced unmount of {}", at.display()),
+        arguments: [
+            "umount".to_owned(),
+            "--force".to_owned(),
+            at.display().to_string(),
+        ]
+        .into(),
+        environment: environment.clone(),
+        within: FORCE_WITHIN,
+    }
 }
 
 /// Takes one mount away, by the kernel's call or, without rights of root, by the helper for FUSE.
