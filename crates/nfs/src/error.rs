@@ -11,7 +11,7 @@ use crate::needs::Lack;
 #[derive(Debug, thiserror::Error)]
 pub enum NfsError {
     /// The machine lacks something.
-    #[error("{0}")]
+    #[error(transparent)]
     Lacks(#[from] Lack),
     /// Somebody else listens there.
     #[error("the NFS server could not listen on {0}: end what does, or change nfs.listen or nfs.port")]

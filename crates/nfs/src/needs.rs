@@ -1,8 +1,8 @@
 //! What exporting takes.
 
-use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::{fmt, fs};
 
 /// The program's name.
 const PROGRAM: &str = "ganesha.nfsd";
@@ -12,27 +12,54 @@ const BACKEND: &str = "ganesha/libfsalvfs.so";
 const LIBRARIES: [&str; 4] = ["/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/local/lib64"];
 
 /// What is missing for it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lack {
     /// The NFS server is not installed.
-    #[error(
-        "file servers can be exported only by nfs-ganesha, and ganesha.nfsd was not found in PATH: install nfs-ganesha and nfs-ganesha-vfs, or name its program in nfs.program"
-    )]
     Program,
     /// The one that the configuration names is not there.
-    #[error("{}, which nfs.program names, is not there or cannot be executed", .0.display())]
     Named(PathBuf),
     /// A part of it is not installed.
-    #[error(
-        "nfs-ganesha is here without the part that exports folders, libfsalvfs.so: install nfs-ganesha-vfs"
-    )]
     Backend,
     /// Only root can.
-    #[error(
-        "file servers can be exported only by a server that runs as root: the NFS server opens files by their handles"
-    )]
     Root,
 }
+
+impl Lack {
+    /// What was found.
+    #[must_use]
+    pub fn found(&self) -> String {
+        match self {
+            Lack::Program => "ganesha.nfsd, which exports file servers, was not found in PATH".to_owned(),
+            Lack::Named(program) => format!(
+                "{}, which nfs.program names, is not there or cannot be executed",
+                program.display()
+            ),
+            Lack::Backend => {
+                "ganesha.nfsd is there without libfsalvfs.so, the part of it that exports folders".to_owned()
+            }
+            Lack::Root => "only root can export file servers: files are opened by their handles".to_owned(),
+        }
+    }
+
+    /// What to do.
+    #[must_use]
+    pub fn next(&self) -> &'static str {
+        match self {
+            Lack::Program => "install nfs-ganesha and nfs-ganesha-vfs, or name the program in nfs.program",
+            Lack::Named(_) => "name the NFS server's program, or leave nfs.program out",
+            Lack::Backend => "install nfs-ganesha-vfs",
+            Lack::Root => "run the server as root, or leave nfs.enabled out",
+        }
+    }
+}
+
+impl fmt::Display for Lack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.found(), self.next())
+    }
+}
+
+impl std::error::Error for Lack {}
 
 /// The program that `named` names, else that in `path`, a PATH, or beside the system's own.
 ///

@@ -47,15 +47,22 @@ fn a_file_server_is_exported_at_its_own_path_from_its_making_on() {
     let made = house.put("~/fileServers/Data", server()).expect(200).json();
     let exported = noted.last();
     assert_eq!(exported.len(), 2);
-    let data = exported.iter().find(|one| one.path.last().unwrap() == "Data").unwrap();
+    let data = exported
+        .iter()
+        .find(|one| one.path.last().unwrap() == "Data")
+        .unwrap();
     assert_eq!(data.folder, house.folder_of("Data"));
     let path = format!("/{}", data.path.join("/"));
     assert_eq!(path.matches('/').count(), 3, "group, workspace and name: {path}");
-    let expected = json!({"mountPoint": path, "fileServerPublicIP": "192.0.2.7", "fileServerInternalIP": "10.0.0.4"});
+    let expected =
+        json!({"mountPoint": path, "fileServerPublicIP": "192.0.2.7", "fileServerInternalIP": "10.0.0.4"});
     assert_eq!(made["properties"]["mountSettings"], expected);
     assert_eq!(reached(&house, "~/fileServers/data"), expected);
     // Also one that was made before: what is told goes by how the server was started.
-    assert_eq!(reached(&house, "~/fileServers/before")["fileServerPublicIP"], "192.0.2.7");
+    assert_eq!(
+        reached(&house, "~/fileServers/before")["fileServerPublicIP"],
+        "192.0.2.7"
+    );
     let listed = house.get("~/fileServers").expect(200).json();
     assert_eq!(listed["value"][1]["properties"]["mountSettings"], expected);
 
