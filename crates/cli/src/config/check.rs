@@ -1,6 +1,6 @@
 //! What values must be together, and nothing else tells.
 
-use super::{Config, RemoteLogin};
+use super::{Config, Nfs, RemoteLogin};
 
 /// A configuration that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -88,6 +88,7 @@ pub fn check(config: &Config) -> Result<(), Unusable> {
         "5 to 1440 is possible",
     )?;
     remote_login(&config.remote_login)?;
+    nfs(&config.nfs)?;
     for (name, account) in &config.storage_accounts {
         account.check(&format!("storage_accounts.{name}"))?;
     }
@@ -167,6 +168,28 @@ fn remote_login(login: &RemoteLogin) -> Result<(), Unusable> {
         "remote_login.public_address",
         shown,
         "write an IP address or the name of a host",
+    )
+}
+
+/// Nobody is let in by an oversight, and where clients are told to go must be somewhere.
+fn nfs(nfs: &Nfs) -> Result<(), Unusable> {
+    require(
+        nfs.port > 0,
+        "nfs.port",
+        nfs.port,
+        "clients must know it: 1 to 65535 is possible",
+    )?;
+    require(
+        !nfs.enabled || nfs.listen.is_loopback() || !nfs.clients.is_empty(),
+        "nfs.listen",
+        nfs.listen,
+        "other machines reach it: say in nfs.clients which of them may mount, such as [\"10.0.0.0/24\"]",
+    )?;
+    require(
+        !nfs.enabled || !nfs.listen.is_unspecified() || nfs.public_address.is_some(),
+        "nfs.listen",
+        nfs.listen,
+        "set nfs.public_address to the address at which clients reach this machine",
     )
 }
 

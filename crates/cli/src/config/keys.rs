@@ -464,6 +464,37 @@ pub const KEYS: &[Key] = &[
         "Where the folders of file servers lie. Move them along when you change it.",
     ),
     key(
+        "nfs.enabled",
+        Kind::Flag,
+        "false",
+        "Export file servers by NFS. It takes root and nfs-ganesha. See [file servers](file-servers.md).",
+    ),
+    key(
+        "nfs.listen",
+        Kind::Text,
+        "127.0.0.1",
+        "Address to export them at. With another than a loopback address other machines reach it; then `nfs.clients` is needed.",
+    ),
+    key("nfs.port", Kind::Number, "2049", "Port there."),
+    key(
+        "nfs.clients",
+        Kind::List,
+        "this machine",
+        "Addresses and networks, such as `10.0.0.0/24`, that may mount. Each of them reads and writes all file servers.",
+    ),
+    key(
+        "nfs.public_address",
+        Kind::Text,
+        "`nfs.listen`",
+        "Address that clients are told. A server that exports at `0.0.0.0` or `::` needs it.",
+    ),
+    key(
+        "nfs.program",
+        Kind::Text,
+        "`ganesha.nfsd` in PATH",
+        "The NFS server's program.",
+    ),
+    key(
         "secrets.key_file",
         Kind::Text,
         "`secret-key` in the data folder",

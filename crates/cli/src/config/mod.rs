@@ -19,6 +19,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use trainyard_nfs::Client;
 use trainyard_node::container::{Choice, Pull};
 
 use accounts::StorageAccount;
@@ -50,6 +51,7 @@ pub struct Config {
     pub vm_sizes: BTreeMap<String, VmSize>,
     pub storage_accounts: BTreeMap<String, StorageAccount>,
     pub file_servers: FileServers,
+    pub nfs: Nfs,
     pub secrets: Secrets,
     pub key_vaults: KeyVaults,
 }
@@ -258,6 +260,20 @@ pub struct FileServers {
     pub directory: Option<PathBuf>,
 }
 
+/// `[nfs]`: file servers for clients beyond the nodes of this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Nfs {
+    pub enabled: bool,
+    pub listen: IpAddr,
+    pub port: u16,
+    /// Who may mount; nobody named is this machine.
+    pub clients: Vec<Client>,
+    /// What clients are told where `listen` is not what they can reach.
+    pub public_address: Option<IpAddr>,
+    pub program: Option<PathBuf>,
+}
+
 /// `[secrets]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -314,6 +330,7 @@ impl Default for Config {
             vm_sizes: BTreeMap::new(),
             storage_accounts: BTreeMap::new(),
             file_servers: FileServers::default(),
+            nfs: Nfs::default(),
             secrets: Secrets::default(),
             key_vaults: KeyVaults::default(),
         }
@@ -360,6 +377,19 @@ impl Default for RemoteLogin {
             // Above those of jobs, below those that systems take for outgoing connections.
             ports: Ports(30_000..=30_999),
             public_address: None,
+        }
+    }
+}
+
+impl Default for Nfs {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            listen: IpAddr::from([127, 0, 0, 1]),
+            port: 2049,
+            clients: Vec::new(),
+            public_address: None,
+            program: None,
         }
     }
 }
