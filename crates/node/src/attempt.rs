@@ -28,6 +28,7 @@ use crate::verdict::in_view_of;
 use crate::view::{Doing, View};
 use crate::volume::flush::Flush;
 use crate::volume::keep::Keep;
+use crate::volume::table::Mounted;
 use crate::volumes::{Tools, Volumes};
 
 /// Hidden folder in the shared directory in which nodes say that they are prepared.
@@ -118,6 +119,8 @@ pub struct Attempt {
     deadline: Duration,
     stage: Stage,
     volumes: Volumes,
+    /// What its node showed before it.
+    shown: Vec<Mounted>,
     /// What its processes run in, if not on the node itself.
     container: Option<Contained>,
     /// Takes commands from the attempt's other nodes until its end is near.
@@ -210,6 +213,7 @@ impl Attempt {
             deadline: now.saturating_add(allowed),
             stage: Stage::Mounting,
             volumes: Volumes::new(plan.mounts.clone()),
+            shown: around.view.shown(),
             container: None,
             remote: None,
             caps: None,
@@ -805,6 +809,7 @@ impl Attempt {
         }
         let shared = &self.plan.shared_directory;
         around.view.hide(&shared.source, &shared.path);
+        around.view.hide_since(&self.shown);
         Some(verdict)
     }
 

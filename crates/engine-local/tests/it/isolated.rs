@@ -160,6 +160,43 @@ fn volumes_are_mounted_for_the_time_of_the_job() {
 }
 
 #[test]
+fn what_a_job_leaves_in_a_share_makes_nobody_root_and_opens_no_device() {
+    let Some(yard) = Yard::isolated() else { return };
+    let node = yard.node(1);
+    let script = "for place in . mounts/share shared; do \
+                  options=$(findmnt --noheadings --output OPTIONS --target $place) || exit 2; \
+                  case $options in *nosuid*nodev*) ;; *) echo $place $options; exit 3;; esac; done";
+    let mut plan = yard.plan(id(1), node, script);
+    add_volume(&yard, &mut plan, "share", "share");
+    yard.launch(node, plan);
+    let verdict = yard.verdict(id(1), node);
+    assert_eq!(
+        verdict,
+        Verdict::Exited(0),
+        "{}",
+        yard.read(id(1), node, "stdout.txt")
+    );
+}
+
+#[test]
+fn a_volume_goes_with_its_job_also_when_the_jobs_directory_was_renamed() {
+    let Some(yard) = Yard::isolated() else { return };
+    let node = yard.node(1);
+    let jobs = yard.engine().paths(node).jobs_root;
+    let mut plan = yard.plan(id(1), node, "echo 1 > mounts/share/f; mv \"$PWD\" ../kept");
+    add_volume(&yard, &mut plan, "share", "share");
+    yard.launch(node, plan);
+    assert_eq!(yard.verdict(id(1), node), Verdict::Exited(0));
+    say(
+        &yard,
+        2,
+        node,
+        &format!("! grep {jobs}/kept /proc/self/mounts && ! ls {jobs}/kept/mounts/share/f"),
+    );
+    assert_eq!(fs::read_to_string(yard.root.join("share/f")).unwrap(), "1\n");
+}
+
+#[test]
 fn a_volume_does_not_follow_a_link_that_a_job_has_laid() {
     let Some(yard) = Yard::isolated() else { return };
     let node = yard.node(1);

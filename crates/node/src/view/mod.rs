@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::mount::{UnmountFlags, mount_bind, unmount};
+use rustix::mount::{MountFlags, UnmountFlags, mount_bind, unmount};
 
-use crate::isolation::Isolation;
+use crate::isolation::{Isolation, restrict};
+use crate::volume::table::{self, Mounted};
+use crate::volume::unmount::clear_since;
 
 mod hands;
 mod rights;
@@ -29,7 +31,8 @@ pub use workers::Doing;
 pub struct View {
     root: PathBuf,
     workers: Workers,
-    isolated: bool,
+    /// Of an isolated node: a place of its own where mounts are made ready.
+    stage: Option<PathBuf>,
 }
 
 impl View {
@@ -38,16 +41,18 @@ impl View {
         Ok(View {
             root,
             workers: Workers::new(workers::plainly())?,
-            isolated: false,
+            stage: None,
         })
     }
 
     /// What an isolated node shows. Call it in the node's own namespaces; `folder` is the node's.
     pub fn isolated(isolation: &Isolation, folder: &Path) -> io::Result<View> {
+        let stage = folder.join("stage");
+        fs::create_dir_all(&stage)?;
         Ok(View {
             root: isolation.root.clone(),
             workers: hands::make(isolation, folder)?,
-            isolated: true,
+            stage: Some(stage),
         })
     }
 
@@ -59,7 +64,7 @@ impl View {
     /// Does something where jobs are and with their rights: whatever paths lead to there, a job may have laid. It must
     /// touch no volume, since the node waits for it.
     pub fn run<T: Send + 'static>(&self, what: impl FnOnce() -> T + Send + 'static) -> T {
-        if self.isolated {
+        if self.stage.is_some() {
             self.workers.run(what)
         } else {
             what()
@@ -90,21 +95,36 @@ impl View {
     /// no link in its path is followed: a job may have laid it in a share, to see with another job what is not its own.
     /// What is mounted at the source is not asked for anything.
     pub fn show(&self, source: &str, path: &str) -> io::Result<()> {
-        if !self.isolated {
+        let Some(stage) = &self.stage else {
             Target::directory(Path::new(source))?;
             return link(Path::new(source), Path::new(path));
-        }
+        };
         let source = Target::existing(Path::new(source))?;
         let target = self.target(path)?;
         if target.is_mounted()? {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        Ok(mount_bind(source.path(), target.path())?)
+        // What comes to jobs has its options already: those that are set later stay behind.
+        mount_bind(source.path(), stage)?;
+        let shown = restrict(stage, MountFlags::empty());
+        let shown = shown.and_then(|()| Ok(mount_bind(stage, target.path())?));
+        unmount(stage, UnmountFlags::DETACH)?;
+        shown
+    }
+
+    /// What is shown now.
+    pub fn shown(&self) -> Vec<Mounted> {
+        table::beneath(&self.root)
+    }
+
+    /// Takes away whatever is shown since then: a job may have renamed the directory that one of its volumes is in.
+    pub fn hide_since(&self, shown: &[Mounted]) {
+        clear_since(&self.root, shown);
     }
 
     /// Takes away what [`View::show`] did; only what still is ours.
     pub fn hide(&self, source: &str, path: &str) {
-        if self.isolated {
+        if self.stage.is_some() {
             if let Err(error) = self.unmount(path) {
                 crate::say(format_args!("{path} cannot be unmounted: {error}"));
             }

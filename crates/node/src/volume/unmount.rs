@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::mount::{UnmountFlags, unmount};
 
-use super::table;
+use super::table::{self, Mounted};
 use crate::errand::Errand;
 
 /// Longest time for a kernel's client to give up what it waits for.
@@ -24,6 +24,16 @@ pub fn clear(path: &Path) -> bool {
         }
     }
     true
+}
+
+/// Takes away what was mounted beneath `path` since `known` were told by [`table::beneath`], also where the place of it
+/// was renamed.
+pub fn clear_since(path: &Path, known: &[Mounted]) {
+    for mount in table::beneath(path) {
+        if !known.iter().any(|old| old.id == mount.id) && !detach(&mount.path) {
+            crate::say(format_args!("{} cannot be unmounted", mount.path.display()));
+        }
+    }
 }
 
 /// What has the kernel give up whatever waits for the server of a mount.
