@@ -5,16 +5,15 @@
 //! asks all others to end, and ends when they have.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::Mode;
+use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use rustix::process::{Pid, Signal, getpid, kill_process_group, umask};
 use serde::{Deserialize, Serialize};
 use trainyard_domain::launch::Process;
@@ -22,7 +21,7 @@ use trainyard_domain::launch::Process;
 use crate::fence::{MARK, signal_all};
 use crate::machine::{processes, stat};
 use crate::process::{self, NotStarted};
-use crate::remote::{Begun, Listener, Request};
+use crate::remote::{self, Begun, CallError, Listener, Request};
 use crate::signals::Signals;
 
 /// Name of the socket.
@@ -30,9 +29,11 @@ pub const SOCKET: &str = "socket";
 /// Name of the folder of orders.
 pub const ORDERS: &str = "orders";
 /// Name of the file that says by what command lines are read.
-pub const SHELL: &str = "shell";
+const SHELL: &str = "shell";
 /// Said in the place of an order: all processes are to end.
-pub const STOP: &str = "stop";
+const STOP: &str = "stop";
+/// More than the name of a shell has letters.
+const NAME_LIMIT: u64 = 64;
 /// Shells for command lines, the wanted one first.
 const SHELLS: [&str; 2] = ["bash", "sh"];
 /// First and longest pause between looks for what is left.
@@ -163,11 +164,90 @@ fn take(folder: &Path, name: &str) -> Result<Wanted, NotStarted> {
 
 /// Writes an order, readable by its owner only.
 pub fn put(folder: &Path, name: &str, wanted: &Wanted) -> io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    let file = options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(folder.join(ORDERS).join(name))?;
+    let new = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+    let file = File::from(open(folder, &format!("{ORDERS}/{name}"), new)?);
     serde_json::to_writer(file, wanted).map_err(io::Error::from)
+}
+
+/// By what command lines are read; nothing where there is no shell.
+pub fn shell(folder: &Path) -> io::Result<String> {
+    let mut name = String::new();
+    let file = File::from(open(folder, SHELL, OFlags::RDONLY | OFlags::NONBLOCK)?);
+    file.take(NAME_LIMIT).read_to_string(&mut name)?;
+    Ok(name)
+}
+
+/// Has an order done, with the streams of this process.
+pub fn ask(folder: &Path, name: &str) -> Result<i32, CallError> {
+    let socket = open(folder, SOCKET, OFlags::PATH).map_err(|source| CallError::System {
+        node: SOCKET.to_owned(),
+        source,
+    })?;
+    remote::ask(&path_of(&socket), name.as_bytes())
+}
+
+/// Asks all that runs in the container to end.
+pub fn stop(folder: &Path) -> io::Result<()> {
+    let socket = open(folder, SOCKET, OFlags::PATH)?;
+    remote::tell(&path_of(&socket), STOP.as_bytes())
+}
+
+/// Opens what is shared with the container, on the node's side. The container may have laid a link in its place, which
+/// would lead the node, who is root, to any file of the machine.
+fn open(folder: &Path, name: &str, flags: OFlags) -> io::Result<OwnedFd> {
+    let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let folder = rustix::fs::open(folder, directory, Mode::empty())?;
+    let mode = if flags.contains(OFlags::CREATE) {
+        Mode::RUSR | Mode::WUSR
+    } else {
+        Mode::empty()
+    };
+    let within = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    Ok(openat2(&folder, name, flags | OFlags::CLOEXEC, mode, within)?)
+}
+
+fn path_of(open: &OwnedFd) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", open.as_raw_fd()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn no_link_of_the_container_leads_the_node_elsewhere() {
+        let base = tempfile::tempdir().unwrap();
+        let (folder, outside) = (base.path().join("inside"), base.path().join("outside"));
+        fs::create_dir_all(folder.join(ORDERS)).unwrap();
+        fs::create_dir(&outside).unwrap();
+        let wanted = Wanted {
+            process: Process {
+                name: "job".to_owned(),
+                arguments: vec!["true".to_owned()],
+                environment: BTreeMap::new(),
+                directory: "/".to_owned(),
+                stdout: String::new(),
+                stderr: String::new(),
+                decides: true,
+            },
+            tools: None,
+        };
+        put(&folder, "1", &wanted).unwrap();
+        assert!(put(&folder, "1", &wanted).is_err(), "no order is written over");
+        assert_eq!(take(&folder, "1").unwrap(), wanted);
+        fs::remove_dir(folder.join(ORDERS)).unwrap();
+        symlink(&outside, folder.join(ORDERS)).unwrap();
+        assert!(put(&folder, "2", &wanted).is_err());
+        assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
+        fs::write(outside.join("secret"), "sh").unwrap();
+        symlink(outside.join("secret"), folder.join(SHELL)).unwrap();
+        assert!(shell(&folder).is_err());
+        let listener = std::os::unix::net::UnixListener::bind(outside.join("s")).unwrap();
+        symlink(outside.join("s"), folder.join(SOCKET)).unwrap();
+        assert!(stop(&folder).is_err());
+        listener.set_nonblocking(true).unwrap();
+        assert!(listener.accept().is_err());
+    }
 }

@@ -22,7 +22,6 @@ use crate::fence::Fence;
 use crate::files::Folder;
 use crate::journal::Journal;
 use crate::process::NotStarted;
-use crate::remote;
 
 /// Longest time for an image to come; the job's own time bounds it too.
 const PULL_WITHIN: Duration = Duration::from_secs(24 * 3600);
@@ -178,7 +177,7 @@ impl Contained {
             Step::Start => {
                 self.up = true;
                 journal.say(format_args!("container {} {said}", self.order.name));
-                let shell = fs::read_to_string(self.order.inside().join(inside::SHELL)).unwrap_or_default();
+                let shell = inside::shell(&self.order.inside()).unwrap_or_default();
                 if shell == "sh" {
                     journal.say("the image has no bash: command lines are read by its sh");
                 }
@@ -226,7 +225,7 @@ impl Contained {
     /// Asks all that runs in it to end; it ends with the last of them.
     pub fn stop(&self) {
         if self.up {
-            let _ = remote::tell(&self.order.inside().join(inside::SOCKET), inside::STOP.as_bytes());
+            let _ = inside::stop(&self.order.inside());
         }
     }
 

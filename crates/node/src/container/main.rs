@@ -57,7 +57,7 @@ fn errand(
 
 /// Has an order of the container in `folder` done, with the streams of this process.
 fn run(folder: &Path, name: &str) -> i32 {
-    match remote::ask(&folder.join(inside::SOCKET), name.as_bytes()) {
+    match inside::ask(folder, name) {
         Ok(code) => code,
         Err(remote::CallError::NotStarted { why, code, .. }) => {
             crate::say(why);

@@ -78,6 +78,11 @@ pub fn start(order: &Order, world: &World) -> Result<String, String> {
 
 /// What node and container share: the folder of what is to be run, and the programs that reach other nodes.
 fn share(order: &Order, loader: &Loader) -> io::Result<()> {
+    // A container before this one, which did not end well, may have laid links there.
+    match fs::remove_dir_all(order.inside()) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     order::make_private(&order.inside().join(super::inside::ORDERS))?;
     let words: Vec<String> = loader.words().iter().map(|word| shell_quote(word)).collect();
     let tools = order.inside().join(TOOLS);
@@ -181,6 +186,8 @@ pub fn arguments(order: &Order, facts: &Facts, runtime: &Runtime) -> Result<Vec<
         "--user=0:0",
         "--workdir=/",
         "--security-opt=label=disable",
+        // What it makes in a share, others find there.
+        "--cap-drop=MKNOD",
         "--env",
         &format!("{MARK}={}", order.mark),
         "--entrypoint",

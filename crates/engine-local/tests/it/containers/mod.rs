@@ -34,6 +34,7 @@ with_each_runtime! {
     runs::what_the_preparation_does_to_the_container_is_there_for_the_job,
     runs::a_preparation_that_fails_in_the_container_ends_the_job_with_its_code,
     runs::an_image_without_bash_has_its_sh_and_a_missing_program_is_127,
+    runs::a_link_that_the_container_lays_leads_its_node_nowhere_and_it_makes_no_device,
     runs::shared_memory_has_the_size_that_is_asked_for,
     ends::a_stopped_job_may_tidy_up_and_what_ignores_that_is_killed,
     ends::a_daemon_in_the_container_does_not_outlive_its_job_and_may_tidy_up,

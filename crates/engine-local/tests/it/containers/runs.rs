@@ -65,6 +65,28 @@ pub fn a_preparation_that_fails_in_the_container_ends_the_job_with_its_code(yard
     assert_eq!(run(&yard, node, plan), Verdict::PreparationFailed(9));
 }
 
+pub fn a_link_that_the_container_lays_leads_its_node_nowhere_and_it_makes_no_device(yards: &Yards) {
+    let yard = yards.one();
+    let node = yard.node(1);
+    let elsewhere = yard.root.join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    let mut plan = contained(&yard, node, "true", IMAGE);
+    let out = yard.shown(id(1), node);
+    let script = format!(
+        "mknod /disk b 7 0 && exit 1; rm -r /.trainyard/run/orders && ln -s {} /.trainyard/run/orders",
+        elsewhere.display()
+    );
+    plan.preparation = Some(process("job preparation", &script, &plan.job_directory, &out));
+    let verdict = run(&yard, node, plan);
+    assert!(matches!(verdict, Verdict::NotStarted(..)), "{verdict:?}");
+    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
+    assert_eq!(
+        yard.run(id(2), node, "exit 4"),
+        Verdict::Exited(4),
+        "the node goes on"
+    );
+}
+
 pub fn an_image_without_bash_has_its_sh_and_a_missing_program_is_127(yards: &Yards) {
     let yard = yards.one();
     let node = yard.node(1);
