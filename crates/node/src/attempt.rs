@@ -21,6 +21,7 @@ use crate::container::{Contained, Site};
 use crate::fence::Fence;
 use crate::journal::Journal;
 use crate::machine::is_stuck;
+use crate::mountinfo::Mounted;
 use crate::place;
 use crate::process::{self, NotStarted, Prepared};
 use crate::remote::{Begun, Listener, Request};
@@ -28,7 +29,6 @@ use crate::verdict::in_view_of;
 use crate::view::{Doing, View};
 use crate::volume::flush::Flush;
 use crate::volume::keep::Keep;
-use crate::volume::table::Mounted;
 use crate::volumes::{Tools, Volumes};
 
 /// Hidden folder in the shared directory in which nodes say that they are prepared.

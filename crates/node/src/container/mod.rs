@@ -21,7 +21,6 @@ mod inside;
 mod life;
 mod loader;
 mod main;
-mod mounts;
 mod order;
 mod podman;
 mod pull;

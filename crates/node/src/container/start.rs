@@ -16,12 +16,12 @@ use super::find::{Runtime, find};
 use super::gpus;
 use super::inside::SOCKET;
 use super::loader::Loader;
-use super::mounts;
 use super::order::{self, INSIDE, Order};
 use super::podman::Podman;
 use super::pull::noted;
 use crate::fence::MARK;
 use crate::machine::since_boot;
+use crate::mountinfo;
 
 /// How long the program in the container may take until it takes orders.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -64,10 +64,10 @@ pub fn start(order: &Order, world: &World) -> Result<String, String> {
     let failed = |error: io::Error| format!("the node's folder cannot be used: {error}");
     share(order, &facts.loader).map_err(failed)?;
     let engine = Engine::open(order, world, runtime).map_err(failed)?;
-    if let (Runtime::Docker(_), Some(root)) = (&engine.runtime, &order.isolated)
-        && let Some(why) = docker::unseen(order, root, &mounts::beneath(Path::new(root)))
-    {
-        return Err(why);
+    if let (Runtime::Docker(_), Some(root)) = (&engine.runtime, &order.isolated) {
+        let mounted = mountinfo::beneath(Path::new(root)).into_iter();
+        let mounted: Vec<_> = mounted.map(|mount| mount.path).rev().collect();
+        docker::unseen(order, root, &mounted).map_or(Ok(()), Err)?;
     }
     let arguments = arguments(order, &facts, &engine.runtime)?;
     Begun::note(&order.node, &order.name, &engine.runtime).map_err(failed)?;

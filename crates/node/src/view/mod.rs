@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags, mount_bind, unmount};
 
 use crate::isolation::{Isolation, restrict};
-use crate::volume::table::{self, Mounted};
+use crate::mountinfo::{self, Mounted};
 use crate::volume::unmount::clear_since;
 
 mod hands;
@@ -114,7 +114,7 @@ impl View {
 
     /// What is shown now.
     pub fn shown(&self) -> Vec<Mounted> {
-        table::beneath(&self.root)
+        mountinfo::beneath(&self.root)
     }
 
     /// Takes away whatever is shown since then: a job may have renamed the directory that one of its volumes is in.

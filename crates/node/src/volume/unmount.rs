@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use rustix::mount::{UnmountFlags, unmount};
 
-use super::table::{self, Mounted};
 use crate::errand::Errand;
+use crate::mountinfo::{self, Mounted};
 
 /// Longest time for a kernel's client to give up what it waits for.
 const FORCE_WITHIN: Duration = Duration::from_secs(30);
@@ -18,20 +18,21 @@ const FORCE_WITHIN: Duration = Duration::from_secs(30);
 /// Whatever is to be deleted must be asked about here first: what lies beneath a mount is somebody's data.
 pub fn clear(path: &Path) -> bool {
     // Several may lie over one another; each round takes at least one away, or ends.
-    while let Some(top) = table::beneath(path).first() {
+    while let Some(top) = mountinfo::beneath(path).first() {
         if !detach(&top.path) {
-            return table::beneath(path).is_empty();
+            crate::say(format_args!("{} stays mounted", top.path.display()));
+            return mountinfo::beneath(path).is_empty();
         }
     }
     true
 }
 
-/// Takes away what was mounted beneath `path` since `known` were told by [`table::beneath`], also where the place of it
+/// Takes away what was mounted beneath `path` since `known` were told by [`mountinfo::beneath`], also where the place of it
 /// was renamed.
 pub fn clear_since(path: &Path, known: &[Mounted]) {
-    for mount in table::beneath(path) {
+    for mount in mountinfo::beneath(path) {
         if !known.iter().any(|old| old.id == mount.id) && !detach(&mount.path) {
-            crate::say(format_args!("{} cannot be unmounted", mount.path.display()));
+            crate::say(format_args!("{} stays mounted", mount.path.display()));
         }
     }
 }
