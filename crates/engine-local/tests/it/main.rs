@@ -14,6 +14,7 @@ mod isolated;
 mod jobs;
 mod limits;
 mod login;
+mod network;
 mod remote;
 mod store;
 mod survival;

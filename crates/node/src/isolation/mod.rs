@@ -8,6 +8,7 @@
 
 mod account;
 mod network;
+mod program;
 mod threshold;
 
 use std::path::PathBuf;
@@ -15,7 +16,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use account::NoAccount;
-pub use network::{Network, run};
+pub use network::Network;
+pub use program::{ask, run};
 pub use threshold::{Entered, enter, in_words, probe};
 
 /// Name of the node's own /etc/hosts in its folder.
