@@ -20,6 +20,12 @@ pub fn ensure_node(shared: &Shared, plan: NodePlan) {
     let node = plan.uid;
     let mut state = shared.state();
     match state.nodes.get(&node).map(|entry| &entry.life) {
+        None if !shared.can_have(plan.address) => {
+            // It was allocated when nodes had another network, and never started: another one takes its place.
+            state.report_gone(node);
+            drop(state);
+            shared.wake();
+        }
         None => {
             let life = Life::Wanted {
                 plan: Box::new(plan),

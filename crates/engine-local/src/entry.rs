@@ -12,6 +12,8 @@ use trainyard_engine::{NodeSeen, Observation, PlacementSeen};
 use trainyard_node::files::{Folder, Phase, StatusFile};
 use trainyard_node::isolation::Network;
 
+use crate::bridge::Guest;
+
 /// A running node process.
 #[derive(Debug, Clone)]
 pub struct Process {
@@ -84,6 +86,17 @@ impl Entry {
             placements: BTreeMap::new(),
             forgotten: BTreeSet::new(),
             status: None,
+        }
+    }
+
+    /// What it is for the bridge, if it runs there.
+    pub fn guest(&self, node: Uid) -> Option<Guest> {
+        match (&self.level, &self.life) {
+            (Level::Isolated { network }, Life::Running(_)) => Some(Guest {
+                node,
+                network: network.clone()?,
+            }),
+            _ => None,
         }
     }
 

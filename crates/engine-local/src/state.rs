@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixDatagram;
@@ -102,7 +103,8 @@ impl Shared {
             .map_err(|errno| OpenError::Watch(errno.into()))?;
         let subnet = settings.isolation.as_ref().and_then(|isolation| isolation.bridge);
         let bridge = Bridge::of(&root, subnet);
-        bridge.ensure()?;
+        let guests = found.iter().filter_map(|(node, entry)| entry.guest(*node));
+        bridge.ensure(&guests.collect::<Vec<_>>())?;
         let gpus = Gpus::open(&settings.gpus).map_err(OpenError::Watch)?;
         let first = text_root
             .bytes()
@@ -158,6 +160,14 @@ impl Shared {
             apart: matches!(level, Level::Isolated { .. }),
             share_loopback: !matches!(level, Level::Isolated { network: Some(_) }),
             share_cores: true,
+        }
+    }
+
+    /// Whether a node that is started now can have this address.
+    pub fn can_have(&self, address: Ipv4Addr) -> bool {
+        match self.bridge.network() {
+            Some(network) => network.holds(address),
+            None => address.is_loopback(),
         }
     }
 

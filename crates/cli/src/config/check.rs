@@ -1,6 +1,8 @@
 //! What values must be together, and nothing else tells.
 
-use super::{Config, Nfs, RemoteLogin};
+use trainyard_engine::BRIDGE_NODES;
+
+use super::{Config, NetworkWish, Nfs, RemoteLogin};
 
 /// A configuration that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -110,6 +112,12 @@ pub fn check(config: &Config) -> Result<(), Unusable> {
             "1 to 100000 is possible",
         )?;
     }
+    require(
+        config.local.network != NetworkWish::Bridge || config.local.max_nodes <= BRIDGE_NODES,
+        "local.max_nodes",
+        config.local.max_nodes,
+        "1 to 1023 is possible with local.network = \"bridge\", since a bridge holds no more; take fewer, or \"loopback\"",
+    )?;
     let vaults = &config.key_vaults;
     for (key, value, most) in [
         ("key_vaults.timeout_seconds", vaults.timeout_seconds, 3600),

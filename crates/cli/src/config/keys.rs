@@ -123,7 +123,7 @@ pub const KEYS: &[Key] = &[
         "local.max_nodes",
         Kind::Number,
         "64",
-        "Most nodes on this machine, all clusters together.",
+        "Most nodes on this machine, all clusters together; at most 1023 on a bridge.",
     ),
     key(
         "local.missing_gpus",

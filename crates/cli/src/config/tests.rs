@@ -224,6 +224,14 @@ fn values_out_of_range_are_refused() {
     ] {
         assert!(place.refusal(&[(key, text)]).starts_with(key), "{key}");
     }
+    let on_a_bridge = |nodes| [("local.network", "bridge"), ("local.max_nodes", nodes)];
+    place.load(&on_a_bridge("1023")).unwrap();
+    place.load(&[("local.max_nodes", "1024")]).unwrap();
+    let refusal = place.refusal(&on_a_bridge("1024"));
+    assert!(
+        refusal.starts_with("local.max_nodes is 1024") && refusal.contains("1 to 1023"),
+        "{refusal}"
+    );
     place.write(
         DEFAULT_FILE,
         "[vm_sizes.A]\ncores = 0\nmemory = 1\nfamily = \"F\"\n",

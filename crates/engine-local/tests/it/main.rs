@@ -16,6 +16,7 @@ mod isolated;
 mod jobs;
 mod limits;
 mod login;
+mod network;
 mod remote;
 mod store;
 mod survival;

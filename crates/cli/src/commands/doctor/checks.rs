@@ -245,17 +245,20 @@ fn has(facts: &Facts, program: &str) -> bool {
 
 fn network(facts: &Facts) -> Finding {
     let about = "bridge tools";
-    if has(facts, "ip") && (has(facts, "nft") || has(facts, "iptables")) {
+    if ["ip", "iptables", "nsenter"]
+        .iter()
+        .all(|program| has(facts, program))
+    {
         return ok(
             about,
-            "A bridge and NAT can be made (iproute2, nftables or iptables).",
+            "A bridge and NAT can be made (iproute2, iptables, nsenter).",
         );
     }
     less(
         about,
         State::Missing,
         "A bridge cannot be made; nodes use the loopback interface.",
-        "For networks of their own install iproute2 and nftables.",
+        "For networks of their own install iproute2, iptables and util-linux (nsenter).",
     )
 }
 

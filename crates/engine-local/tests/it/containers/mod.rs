@@ -112,7 +112,7 @@ impl Yards {
     }
 }
 
-fn contained(yard: &Yard, node: Uid, script: &str, image: &str) -> LaunchPlan {
+pub fn contained(yard: &Yard, node: Uid, script: &str, image: &str) -> LaunchPlan {
     let mut plan = yard.plan(id(1), node, script);
     // The directories of the test are outside of what a node shows.
     let out = yard.out(id(1), node);
