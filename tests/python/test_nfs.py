@@ -6,8 +6,8 @@ import subprocess
 import time
 from pathlib import Path
 
-import harness
 import pytest
+import requests
 from azure.mgmt.batchai import models
 from conftest import leave_out
 from harness import PATIENCE, free_port, kill_by_number, poll_until, processes, running_server
@@ -17,7 +17,7 @@ from test_file_servers import delete, folder_of, make, reference
 from yards import Yard, client_of, codes
 
 TOOLS = ["ganesha.nfsd", "nfs-ls", "nfs-cat", "nfs-cp"]
-# Clients that the NFS server knew come first for 15 s after its start.
+# Clients that the NFS server knew come first for 20 s after its start.
 GRACE = 40.0
 
 
@@ -43,7 +43,7 @@ def yard():
     with exporting_server() as server:
         configure(server)
         server.start()
-        yard = Yard(server, group="Yard.(Group)")
+        yard = Yard(server, group="Yard.Group_1")
         yard.build(nodes=1)
         yield yard
 
@@ -80,7 +80,7 @@ def volumes(made):
 
 def test_a_job_s_file_is_read_by_a_client_and_a_client_s_by_the_next_job(yard, tmp_path):
     made = make(yard, "shared")
-    assert made.mount_settings.mount_point == "/Yard.(Group)/yard/shared"
+    assert made.mount_settings.mount_point == "/Yard.Group_1/yard/shared"
     assert made.mount_settings.file_server_public_ip == "127.0.0.1"
     here = "$AZ_BATCHAI_JOB_MOUNT_ROOT/nfs"
     job = yard.run("writes", f'echo of a job > "{here}/by-job"', mount_volumes=volumes(made))
@@ -122,15 +122,14 @@ def test_names_that_would_break_out_of_the_configuration_are_refused(yard):
             "dataDisks": {"diskSizeInGB": 1, "diskCount": 1, "storageAccountType": "Standard_LRS"},
         }
     }
-    before = exported(yard.server)
     for name in ['a"; } EXPORT {', "a\\", "a;b", "a\n#", "..", "%include", "a%22", "$HOME", "é"]:
-        quoted = harness.requests.utils.quote(name, safe="")
+        quoted = requests.utils.quote(name, safe="")
         answer = yard.server.call("PUT", f"{place}/{quoted}", json=body)
         assert answer.status_code in (400, 404), (name, answer.status_code)
     # As much as a name may have.
     made = make(yard, "a-B_9")
     poll_until("it is exported", lambda: call("nfs-ls", url(yard, made)) == "")
-    poll_until("nothing else is", lambda: exported(yard.server) == [*before, made.mount_settings.mount_point])
+    poll_until("nothing else is", lambda: exported(yard.server) == [made.mount_settings.mount_point])
     delete(yard, "a-B_9")
 
 
@@ -143,8 +142,6 @@ def test_an_nfs_server_that_is_killed_comes_back_and_ends_with_the_server(yard, 
     kill_by_number(first)
     poll_until("it serves again", lambda: call("nfs-ls", url(yard, made)))
     fact(f"a killed NFS server is listed from again after {time.monotonic() - since:.1f} s")
-    poll_until("files are opened again", lambda: read(yard, made, "/words"), GRACE)
-    fact(f"and opened from after {time.monotonic() - since:.1f} s")
     (second,) = ganeshas(yard.server)
     assert second != first
     yard.server.terminate()

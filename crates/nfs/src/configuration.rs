@@ -9,7 +9,7 @@ use crate::exporter::Settings;
 
 /// Seconds for which a client that is silent keeps what it has open; as long a restarted server lets clients that it knew
 /// take up again what they had before others may open anything.
-const LEASE: u32 = 15;
+const LEASE: u32 = 20;
 
 /// One export as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -28,7 +28,8 @@ pub fn open(
         return Ok(None);
     }
     let wanted = "nfs.enabled asks for exports of file servers, and they cannot be had";
-    let exporter = Exporter::open(settings(config, surroundings)?).context(wanted)?;
+    let settings = settings(config, surroundings).context(wanted)?;
+    let exporter = Exporter::open(settings).context(wanted)?;
     let exporter = Arc::new(exporter);
     app.export_by(Arc::new(OfExporter {
         exporter: Arc::clone(&exporter),

@@ -12,7 +12,7 @@ use rustix::event::poll;
 use tempfile::TempDir;
 use trainyard_nfs::{Client, Export, ExportPath, Exporter, Settings, find};
 
-/// How long something may take to be so; a restarted NFS server lets clients that it knew go first for 15 s.
+/// How long something may take to be so; a restarted NFS server lets clients that it knew go first for 20 s.
 const PATIENCE: Duration = Duration::from_secs(40);
 
 /// A machine's file servers.
