@@ -20,13 +20,18 @@ pub fn ensure_node(shared: &Shared, plan: NodePlan) {
     let node = plan.uid;
     let mut state = shared.state();
     match state.nodes.get(&node).map(|entry| &entry.life) {
+        None if !shared.can_have(plan.address) => {
+            // It was allocated when nodes had another network, and never started: another one takes its place.
+            state.report_gone(node);
+            drop(state);
+            shared.wake();
+        }
         None => {
             let life = Life::Wanted {
                 plan: Box::new(plan),
                 not_before: Duration::ZERO,
             };
-            let isolated = shared.settings.isolation.is_some();
-            let entry = Entry::new(shared.folder(node), isolated, life);
+            let entry = Entry::new(shared.folder(node), shared.level(), life);
             state.nodes.insert(node, entry);
             drop(state);
             shared.nudge();

@@ -76,9 +76,7 @@ pub fn end_all(root: &Path, patience: Duration) -> Result<usize, EndError> {
     sweep_all(nodes.values().map(|entry| &entry.folder).collect())?;
     remove_all(&shared_directories(&folder));
     let engine = folder.parent().unwrap_or(&folder);
-    if let Err(error) = Bridge::of(engine, None).remove() {
-        tracing::warn!(%error, "the bridge of the nodes stays");
-    }
+    Bridge::of(engine, None).remove();
     container::end_store(&container_store(root));
     Ok(running.len())
 }

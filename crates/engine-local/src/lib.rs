@@ -19,6 +19,7 @@ mod last_words;
 mod level;
 mod limits;
 pub mod litter;
+mod overdue;
 mod remote_shell;
 mod settings;
 mod start;
@@ -38,6 +39,7 @@ pub use end::{EndError, end_all};
 pub use gpus::gpus_here;
 pub use level::{NotIsolated, isolation_here};
 pub use settings::{GpuSource, IsolationSettings, NodeProgram, OpenError, Settings};
+pub use start::container_store;
 pub use trainyard_node::isolation::{Account, NoAccount};
 
 use crate::state::Shared;

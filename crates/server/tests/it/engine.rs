@@ -256,7 +256,8 @@ impl Engine for Script {
             jobs_root: format!("/nodes/{node}/jobs"),
             shared_root: "/shared".to_owned(),
             remote_shell: "/remote-shell".to_owned(),
-            one_machine: true,
+            share_loopback: true,
+            share_cores: true,
             apart: false,
         }
     }
