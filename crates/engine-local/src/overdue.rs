@@ -24,10 +24,9 @@ impl Entry {
     /// An attempt is to be stopped, if it is not over.
     pub fn expect_stop(&mut self, placement: PlacementId, within: Duration) {
         if !self.is_over(placement) {
-            let unknown = || Due::unknown().after(self.sign());
-            let mut due = self.due.remove(&placement).unwrap_or_else(unknown);
+            let unknown = Due::unknown().after(self.sign());
+            let due = self.due.entry(placement).or_insert(unknown);
             due.stop(since_boot(), within);
-            self.due.insert(placement, due);
         }
     }
 

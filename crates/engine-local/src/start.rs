@@ -128,7 +128,7 @@ fn look(node: Uid, folder: Folder) -> Entry {
     entry
 }
 
-/// The process of a node that was started and has said nothing yet, by its command line.
+/// A process of a node by its command line: of one that has said nothing yet, or beside that which it named.
 pub fn starting(folder: &Folder) -> Option<Process> {
     let end = format!("\0--folder\0{}\0", folder.root().display());
     processes().into_iter().find_map(|pid| {

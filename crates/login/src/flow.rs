@@ -24,19 +24,22 @@ use crate::room::{Room, Waiting};
 /// Bytes that a guest may send before it is told that they have come, while little waits and while much does.
 pub const WINDOW: u32 = 256 << 10;
 const SMALL_WINDOW: u32 = 16 << 10;
-/// Bytes of a channel that may wait to be read while nothing is stuck.
-const EASY: usize = 256 << 10;
+/// Bytes of a connection that may wait while its windows are large.
+const LITTLE: usize = 64 << 10;
+/// Bytes of a channel that may wait to be read while nothing is stuck. With all that may still come under a large window
+/// after little waits (half of it until that is noticed, then all of it), no more than a small window is under way when
+/// nothing is taken any more. So little fits where the kernel keeps it, and the news that the guest is gone comes through.
+const EASY: usize = 512 << 10;
 /// How long something may take to go to the guest before it counts as stuck.
 const STUCK: Duration = Duration::from_millis(20);
 /// Pauses before more is taken while something is stuck.
 const PAUSES: RangeInclusive<Duration> = Duration::from_millis(20)..=Duration::from_secs(2);
-/// Bytes taken after a pause: what is under way when much begins to wait, and later.
-const FIRST_STEP: usize = 2 * WINDOW as usize;
+/// Bytes taken after a pause: what is under way.
 const STEP: usize = SMALL_WINDOW as usize;
 
 /// How large the windows of a connection are to be.
 pub fn window(room: &Room) -> u32 {
-    if room.used() < EASY / 2 {
+    if room.used() < LITTLE {
         WINDOW
     } else {
         SMALL_WINDOW
@@ -100,7 +103,6 @@ pub enum Over {
 struct Pace {
     /// Bytes that may still be taken.
     leave: usize,
-    step: usize,
     pause: Duration,
 }
 
@@ -108,15 +110,13 @@ impl Pace {
     fn new() -> Pace {
         Pace {
             leave: 0,
-            step: FIRST_STEP,
             pause: *PAUSES.start(),
         }
     }
 
     /// A pause is over and it is still stuck.
     fn go_on(&mut self) {
-        self.leave = self.step;
-        self.step = STEP;
+        self.leave = STEP;
         self.pause = (self.pause * 2).min(*PAUSES.end());
     }
 
@@ -124,11 +124,6 @@ impl Pace {
     fn is_free(&mut self) {
         self.leave = 0;
         self.pause = (self.pause / 2).max(*PAUSES.start());
-    }
-
-    /// Little waits: the window will be large again.
-    fn is_easy(&mut self) {
-        self.step = FIRST_STEP;
     }
 }
 
@@ -154,9 +149,6 @@ pub async fn hand_on(
             return Over::Sent;
         }
         let easy = !has_front || (waiting.bytes() < EASY && !room.is_full());
-        if easy {
-            pace.is_easy();
-        }
         // Behind the end of what is sent comes the end of the channel alone.
         let take = easy || sent || (is_stuck && pace.leave > 0);
         if take && !easy && !sent && room.is_full() {
