@@ -24,6 +24,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tracing::error;
 use trainyard_domain::ids::{PlacementId, Uid};
+use trainyard_domain::spec::KeysOfRequests;
 use trainyard_domain::state::BatchAiError;
 use trainyard_engine::{Capacity, NodeSeen, Observation, PlacementSeen};
 use trainyard_store::{StoreError, Tx};
@@ -48,6 +49,8 @@ pub struct Pump {
     refused: Vec<(PlacementId, BatchAiError)>,
     /// What waits for secrets of key vaults.
     desk: Desk,
+    /// Storage accounts whose keys come with what mounts their shares.
+    keys: Arc<KeysOfRequests>,
     /// Folders that were taken away, to be noted in the next round.
     removed: Vec<String>,
     /// What is known of shares in stores elsewhere.
@@ -90,7 +93,9 @@ pub struct Decided {
 impl Pump {
     /// A pump whose first round looks at everything. `wake` is called when it should make another.
     pub fn new(settings: Settings, ports: Ports, wake: Arc<dyn Fn() + Send + Sync>) -> Pump {
+        let without_key = ports.accounts.without_key().map(ToString::to_string);
         Pump {
+            keys: Arc::new(KeysOfRequests::of(without_key)),
             settings,
             ports,
             shares: Shares::new(wake),
@@ -162,6 +167,7 @@ impl Pump {
                 now,
                 full,
                 vaults: self.ports.vaults.is_some(),
+                keys: self.keys.clone(),
             };
             let write = self
                 .ports
@@ -197,6 +203,8 @@ struct Round {
     full: bool,
     /// Secrets can be fetched from key vaults.
     vaults: bool,
+    /// Storage accounts whose keys come with what mounts their shares.
+    keys: Arc<KeysOfRequests>,
 }
 
 impl Round {
