@@ -13,6 +13,7 @@ pub mod machine;
 
 mod attempt;
 mod caps;
+mod commands;
 pub mod container;
 mod descriptors;
 mod environment;
