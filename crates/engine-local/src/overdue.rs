@@ -24,8 +24,8 @@ impl Entry {
     /// An attempt is to be stopped, if it is not over.
     pub fn expect_stop(&mut self, placement: PlacementId, within: Duration) {
         if !self.is_over(placement) {
-            let unknown = || Due::unknown().after(self.sign());
-            let mut due = self.due.remove(&placement).unwrap_or_else(unknown);
+            let known = self.due.remove(&placement);
+            let mut due = known.unwrap_or_else(|| Due::unknown().after(self.sign()));
             due.stop(since_boot(), within);
             self.due.insert(placement, due);
         }
@@ -39,11 +39,8 @@ impl Entry {
 
     /// Finds out what another engine has told the node. Times of another boot mean nothing: what ran then is lost.
     pub fn expect_what_is_told(&mut self, within: Duration) {
-        if !self
-            .status
-            .as_ref()
-            .is_some_and(|status| status.boot_id == boot_id())
-        {
+        let known = self.status.as_ref();
+        if known.is_none_or(|status| status.boot_id != boot_id()) {
             return;
         }
         for (placement, wish) in scan(&self.folder) {
