@@ -173,6 +173,18 @@ def test_a_killed_server_leaves_its_exports_and_the_next_start_has_one_nfs_serve
         yard.client = client_of(server, yard.subscription)
         delete(yard, "lasting")
         poll_until("its export is gone", lambda: call("nfs-ls", url(yard, made)) is None)
+        # Neither a stop nor a start without exports leaves one behind.
+        server.kill()
+        assert len(ganeshas(server)) == 1
+        stop = [server.program, "stop", "--nodes", "--data", str(server.data)]
+        assert subprocess.run(stop, capture_output=True, timeout=PATIENCE, check=False).returncode == 0
+        assert ganeshas(server) == []
+        server.start()
+        server.kill()
+        configuration = server.data / "trainyard.toml"
+        configuration.write_text(configuration.read_text().replace("enabled = true", "enabled = false"))
+        server.start()
+        assert ganeshas(server) == []
 
 
 def test_without_an_nfs_server_the_start_says_what_is_missing():

@@ -38,11 +38,8 @@ impl Entry {
 
     /// Finds out what another engine has told the node. Times of another boot mean nothing: what ran then is lost.
     pub fn expect_what_is_told(&mut self, within: Duration) {
-        if !self
-            .status
-            .as_ref()
-            .is_some_and(|status| status.boot_id == boot_id())
-        {
+        let known = self.status.as_ref();
+        if known.is_none_or(|status| status.boot_id != boot_id()) {
             return;
         }
         for (placement, wish) in scan(&self.folder) {

@@ -4,7 +4,7 @@ use std::fs::DirBuilder;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -80,7 +80,7 @@ impl Exporter {
             let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
             made.map_err(|source| NfsError::File { path, source })?;
         }
-        end_left(&settings)?;
+        end_left(&settings.folder)?;
         TcpListener::bind(settings.listen).map_err(|error| NfsError::Taken(settings.listen, error))?;
         let of_wake = |source| NfsError::File {
             path: settings.folder.clone(),
@@ -146,9 +146,12 @@ impl Drop for Exporter {
     }
 }
 
-/// Ends the one that a server that was killed has left.
-pub(crate) fn end_left(settings: &Settings) -> Result<(), NfsError> {
-    let path = settings.folder.join(PID_FILE);
+/// Ends the NFS server whose own files are in `folder` and that a server that was killed has left, if there is one.
+///
+/// # Errors
+/// [`NfsError::Stays`] where it cannot be ended, [`NfsError::File`] where it cannot be told.
+pub fn end_left(folder: &Path) -> Result<(), NfsError> {
+    let path = folder.join(PID_FILE);
     let found = holder(&path).map_err(|source| NfsError::File { path, source })?;
     let Some((pid, handle)) = found else { return Ok(()) };
     let process = pid.as_raw_pid();

@@ -156,7 +156,7 @@ impl Keeper {
     }
 
     fn try_start(&mut self, lines: &[Line], from: u64) -> Result<(), String> {
-        end_left(&self.settings).map_err(|error| error.to_string())?;
+        end_left(&self.settings.folder).map_err(|error| error.to_string())?;
         self.write(lines)?;
         let (configuration, pid) = (self.configuration(), self.settings.folder.join(PID_FILE));
         let files = Files {

@@ -26,7 +26,7 @@ mod process;
 pub use client::{BadClient, Client};
 pub use error::NfsError;
 pub use export::{BadText, Export, ExportPath};
-pub use exporter::{Exporter, Settings};
+pub use exporter::{Exporter, Settings, end_left};
 pub use needs::{Lack, find, lack};
 
 /// A clock for measuring, that never goes back.

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -12,11 +12,12 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use trainyard_domain::ids::PlacementId;
-use trainyard_domain::launch::{Asked, LaunchPlan, Process, Remote, exit_code_of};
+use trainyard_domain::launch::{Asked, LaunchPlan, Process, exit_code_of};
 use trainyard_domain::state::{BatchAiError, Verdict};
 
 use crate::caps::{Caps, Found};
 use crate::cgroup::{Before, Limits};
+use crate::commands::{open_remote, start_command};
 use crate::container::{Contained, Site};
 use crate::fence::Fence;
 use crate::journal::Journal;
@@ -24,7 +25,7 @@ use crate::machine::is_stuck;
 use crate::mountinfo::Mounted;
 use crate::place;
 use crate::process::{self, NotStarted, Prepared};
-use crate::remote::{Begun, Listener, Request};
+use crate::remote::Listener;
 use crate::verdict::in_view_of;
 use crate::view::{Doing, View};
 use crate::volume::flush::Flush;
@@ -81,7 +82,8 @@ impl Surroundings<'_> {
         }
     }
 
-    fn start_with(
+    /// Starts a process with these streams, which finds the programs of the directory `tools` before others.
+    pub fn start_with(
         &self,
         process: Process,
         tools: Option<&str>,
@@ -137,7 +139,7 @@ pub struct Attempt {
 enum Stage {
     Mounting,
     /// Its directories and files are made, which may be on volumes.
-    Making(Doing<Result<Found, BatchAiError>>),
+    Making(Doing<Made>),
     /// Its container comes.
     Containing,
     /// What its next processes need is opened, which may be on volumes.
@@ -160,6 +162,9 @@ enum Stage {
     /// Its volumes are taken away, once the last is said or this time is over.
     Unmounting(Verdict, Duration),
 }
+
+/// What was found once directories and files are made, or why they cannot be.
+type Made = Result<Found, BatchAiError>;
 
 /// What is started next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -449,7 +454,7 @@ impl Attempt {
     }
 
     /// Its directories and files are there.
-    fn made(&mut self, made: Result<Found, BatchAiError>, now: Duration, around: &Surroundings) {
+    fn made(&mut self, made: Made, now: Duration, around: &Surroundings) {
         self.waits_since = None;
         let remote = |attempt: &Attempt| attempt.plan.remote.as_ref().map(open_remote).transpose();
         match made.and_then(|found| Ok((found, remote(self)?))) {
@@ -485,10 +490,11 @@ impl Attempt {
 
     /// Somebody wants an end that is near already: volumes are waited for less long.
     fn hurry(&mut self, now: Duration) {
-        match &mut self.stage {
-            Stage::Flushing(_, flush) => flush.hurry(now),
-            Stage::Settling(_, until) => *until = now,
-            _ => {}
+        if let Stage::Flushing(_, flush) = &mut self.stage {
+            flush.hurry(now);
+        }
+        if let Stage::Settling(_, until) = &mut self.stage {
+            *until = now;
         }
     }
 
@@ -513,11 +519,7 @@ impl Attempt {
     }
 
     /// Begins to make its directories and files; they may be made already.
-    #[expect(clippy::type_complexity, reason = "what is done already, or being done")]
-    fn make_room(
-        &mut self,
-        around: &Surroundings,
-    ) -> Result<Result<Result<Found, BatchAiError>, Doing<Result<Found, BatchAiError>>>, BatchAiError> {
+    fn make_room(&mut self, around: &Surroundings) -> Result<Result<Made, Doing<Made>>, BatchAiError> {
         let shared = &self.plan.shared_directory;
         place::make_all(std::slice::from_ref(&shared.source))?;
         let shown = around.view.show(&shared.source, &shared.path);
@@ -789,6 +791,7 @@ impl Attempt {
                 return None;
             };
             let verdict = verdict.clone();
+            around.keep.borrow_mut().give_up(flush.given_up());
             for error in &unstored {
                 self.journal.say(describe(error));
             }
@@ -886,61 +889,6 @@ pub fn describe(error: &BatchAiError) -> String {
 
 fn barrier_file(barrier: &Path, index: u32) -> PathBuf {
     barrier.join(format!("prepared-{index}"))
-}
-
-fn open_remote(remote: &Remote) -> Result<Listener, BatchAiError> {
-    let opened = Listener::open(Path::new(&remote.socket)).and_then(|mut listener| {
-        let mut others = remote.other_sockets.iter();
-        others.try_for_each(|other| listener.link(Path::new(other)))?;
-        Ok(listener)
-    });
-    opened.map_err(|error| {
-        let message = "The socket of the node in the shared job directory cannot be made. Check its volume.";
-        let mut failure = BatchAiError::new(place::ENVIRONMENT_FAILED, message);
-        failure.details.push(("Info".to_owned(), error.to_string()));
-        failure
-    })
-}
-
-/// Starts a command that another node of the attempt sends.
-fn start_command(
-    request: Request,
-    remote: &Remote,
-    around: &Surroundings,
-    mark: &str,
-    journal: &Journal,
-    container: Option<&mut Contained>,
-) -> Begun {
-    let wanted = Process {
-        name: "command of another node".to_owned(),
-        arguments: ["bash", "-c", &request.text].map(str::to_owned).to_vec(),
-        environment: remote.environment.clone(),
-        directory: remote.directory.clone(),
-        stdout: String::new(),
-        stderr: String::new(),
-        decides: false,
-    };
-    let Ok(streams) = <[OwnedFd; 3]>::try_from(request.streams) else {
-        return Begun::Refused(process::refused(&wanted, "it has not three streams"));
-    };
-    let name = wanted.name.clone();
-    let streams = streams.map(Stdio::from);
-    let started = match container {
-        None => around.start_with(wanted, remote.tools.as_deref(), mark, streams),
-        Some(container) => container
-            .wrap(&wanted, remote.tools.as_deref())
-            .and_then(|client| process::start_with(&client, &BTreeMap::new(), mark, streams)),
-    };
-    match started {
-        Ok(pid) => {
-            journal.say(format_args!("{name} started, process {}", pid.as_raw_pid()));
-            Begun::Runs(pid)
-        }
-        Err(why) => {
-            journal.say(&why.error.message);
-            Begun::Refused(why)
-        }
-    }
 }
 
 fn in_words(verdict: &Verdict) -> String {

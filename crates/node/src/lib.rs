@@ -14,6 +14,7 @@ pub mod machine;
 mod alive;
 mod attempt;
 mod caps;
+mod commands;
 pub mod container;
 mod descriptors;
 mod environment;

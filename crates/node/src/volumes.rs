@@ -207,7 +207,7 @@ impl Volumes {
             let Some(up) = self.up.pop() else {
                 return Poll::Ready(());
             };
-            self.doing = hide(&up, tools).map(|id| Doing::Down(Lower::begin(id, now)));
+            self.doing = hide(&up, tools).map(|id| Doing::Down(Lower::begin(id, now, &tools.keep.borrow())));
         }
     }
 }

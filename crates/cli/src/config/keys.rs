@@ -398,6 +398,12 @@ pub const KEYS: &[Key] = &[
         "Or the variable of the server's environment with the key.",
     ),
     key(
+        "storage_accounts.NAME.key_of_requests",
+        Kind::Flag,
+        "false",
+        "Or that it comes with each request that mounts, in `accountKey` or `accountKeySecretReference`.",
+    ),
+    key(
         "storage_accounts.NAME.blob_endpoint",
         Kind::Text,
         "`https://NAME.blob.core.windows.net`",

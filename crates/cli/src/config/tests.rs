@@ -505,6 +505,7 @@ fn full() -> Config {
                 directory: some(),
                 key_file: some(),
                 key_variable: text(),
+                key_of_requests: Some(true),
                 blob_endpoint: text(),
                 file_endpoint: text(),
                 files: Some(Files::Rclone),

@@ -2,13 +2,13 @@
 
 use std::ffi::OsStr;
 use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
 use tracing::warn;
 use trainyard_engine_local::Account;
-use trainyard_nfs::{Client, Export, ExportPath, Exporter, Lack, Settings, find};
+use trainyard_nfs::{Client, Export, ExportPath, Exporter, Lack, NfsError, Settings, end_left, find};
 use trainyard_server::{App, Exported, Exports};
 
 use super::ports::monotonic;
@@ -25,6 +25,8 @@ pub fn open(
     app: &Arc<App>,
 ) -> anyhow::Result<Option<Arc<Exporter>>> {
     if !config.nfs.enabled {
+        // It may have been switched on when a server was killed.
+        end_exports(config.data())?;
         return Ok(None);
     }
     let wanted = "nfs.enabled asks for exports of file servers, and they cannot be had";
@@ -38,6 +40,11 @@ pub fn open(
     app.export_file_servers()?;
     exporter.wait_started().context(wanted)?;
     Ok(Some(exporter))
+}
+
+/// Ends the NFS server that a server of this data folder has left.
+pub fn end_exports(data: &Path) -> Result<(), NfsError> {
+    end_left(&data.join(FOLDER))
 }
 
 fn settings(config: &Config, surroundings: &Surroundings) -> anyhow::Result<Settings> {

@@ -317,6 +317,7 @@ pub fn node(folder: &Path) -> anyhow::Result<()> {
 /// Ends the nodes of a data folder without a server.
 pub fn end_nodes(data: &Path, patience: Duration) -> anyhow::Result<usize> {
     let _lock = FolderLock::acquire(data)?;
+    exports::end_exports(data)?;
     Ok(end_all(&settings::engine_root(data), patience)?)
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -91,6 +92,11 @@ impl House {
         self.call("nfs-cp", &[&own.display().to_string(), &self.url(path)])
     }
 
+    /// What a client is shown there that is not root on its machine.
+    pub fn list_as_nobody(&self, path: &str) -> Result<String, String> {
+        call("nfs-ls", &[&self.url(path)], Some(65_534))
+    }
+
     fn url(&self, path: &str) -> String {
         let address = self.settings.listen;
         format!(
@@ -101,7 +107,7 @@ impl House {
     }
 
     fn call(&self, tool: &str, arguments: &[&str]) -> Result<String, String> {
-        call(tool, arguments)
+        call(tool, arguments, None)
     }
 
     /// The NFS server's process.
@@ -123,8 +129,12 @@ impl House {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the test calls the tools of clients")]
-fn call(tool: &str, arguments: &[&str]) -> Result<String, String> {
-    let ran = Command::new(tool).args(arguments).output().unwrap();
+fn call(tool: &str, arguments: &[&str], user: Option<u32>) -> Result<String, String> {
+    let mut command = Command::new(tool);
+    if let Some(user) = user {
+        command.uid(user).gid(user);
+    }
+    let ran = command.args(arguments).output().unwrap();
     if ran.status.success() {
         return Ok(String::from_utf8(ran.stdout).unwrap());
     }

@@ -101,6 +101,15 @@ fn who_is_no_client_finds_nothing() {
 }
 
 #[test]
+fn who_is_not_root_on_its_machine_finds_nothing() {
+    let Some(house) = House::new() else { return };
+    let _exporter = house.open(&[house.export("a", &["ws", "one"], "1")]);
+    assert_eq!(house.list("/ws").unwrap(), ["one"]);
+    assert!(house.list_as_nobody("/ws/one").is_err());
+    assert!(house.list_as_nobody("/").is_err());
+}
+
+#[test]
 fn what_keeps_it_from_running_is_told() {
     let Some(mut house) = House::new() else { return };
     let taken = TcpListener::bind(house.settings.listen).unwrap();

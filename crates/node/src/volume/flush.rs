@@ -40,6 +40,7 @@ pub struct Flush {
     errors: Vec<BatchAiError>,
     /// Since when somebody wants it to be over.
     hurried: Option<Duration>,
+    given_up: Vec<u32>,
 }
 
 #[derive(Debug)]
@@ -77,6 +78,7 @@ impl Flush {
             doing: None,
             errors: Vec::new(),
             hurried: None,
+            given_up: Vec::new(),
         }
     }
 
@@ -89,6 +91,11 @@ impl Flush {
         if let Some((_, Doing::Syncing(running))) = &mut self.doing {
             running.hurry(now + HURRIED);
         }
+    }
+
+    /// Those that did not take all: nothing more is to be hoped of them.
+    pub fn given_up(&self) -> &[u32] {
+        &self.given_up
     }
 
     fn within(&self) -> Duration {
@@ -128,6 +135,7 @@ impl Flush {
                         Some(lost) => (!lost.is_empty()).then(|| unstored(kept, &lost)),
                     },
                 };
+                self.given_up.extend(error.is_some().then_some(*id));
                 self.errors.extend(error);
                 self.doing = None;
             }

@@ -46,6 +46,7 @@ pub struct Kept {
     pub keeper: Option<Keeper>,
     users: usize,
     told_dead: bool,
+    given_up: bool,
 }
 
 impl Keep {
@@ -108,6 +109,7 @@ impl Keep {
             keeper: None,
             users: 1,
             told_dead: false,
+            given_up: false,
         };
         self.kept.insert(id, kept);
         Ok(id)
@@ -191,6 +193,18 @@ impl Keep {
             kept.shown_at.clone()
         };
         kept.map(take).collect()
+    }
+
+    /// All were waited for, and these in vain: until the next time nobody waits for them again.
+    pub fn give_up(&mut self, ids: &[u32]) {
+        for (id, kept) in &mut self.kept {
+            kept.given_up = ids.contains(id);
+        }
+    }
+
+    /// Whether one of them has been given up.
+    pub fn is_given_up(&self, id: u32) -> bool {
+        self.kept.get(&id).is_some_and(|kept| kept.given_up)
     }
 
     /// Whether one of them has died.

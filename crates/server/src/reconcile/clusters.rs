@@ -198,7 +198,7 @@ impl Round {
                 && !node.status.leaving
                 && let Some(cluster) = tx.cluster_by_uid(node.cluster)?
                 // A setup may take long, and its secrets are fetched once.
-                && !(shown.contains(&node.uid) && cluster.spec.first_reference().is_some())
+                && !(shown.contains(&node.uid) && cluster.spec.first_reference(&self.keys).is_some())
             {
                 decided.effects.push(self.ensure_node(tx, &cluster, node)?);
             }

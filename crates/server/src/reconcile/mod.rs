@@ -25,6 +25,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tracing::error;
 use trainyard_domain::ids::{PlacementId, Uid};
+use trainyard_domain::spec::KeysOfRequests;
 use trainyard_domain::state::BatchAiError;
 use trainyard_engine::{Capacity, NodeSeen, Observation, PlacementSeen};
 use trainyard_store::{StoreError, Tx};
@@ -49,6 +50,8 @@ pub struct Pump {
     refused: Vec<(PlacementId, BatchAiError)>,
     /// What waits for secrets of key vaults.
     desk: Desk,
+    /// Storage accounts whose keys come with what mounts their shares.
+    keys: Arc<KeysOfRequests>,
     /// Folders that were taken away, to be noted in the next round.
     removed: Vec<String>,
     /// What is known of shares in stores elsewhere.
@@ -93,7 +96,9 @@ pub struct Decided {
 impl Pump {
     /// A pump whose first round looks at everything. `wake` is called when it should make another.
     pub fn new(settings: Settings, ports: Ports, wake: Arc<dyn Fn() + Send + Sync>) -> Pump {
+        let without_key = ports.accounts.without_key().map(ToString::to_string);
         Pump {
+            keys: Arc::new(KeysOfRequests::of(without_key)),
             settings,
             ports,
             shares: Shares::new(wake),
@@ -176,6 +181,7 @@ impl Pump {
                 now,
                 full,
                 vaults: self.ports.vaults.is_some(),
+                keys: self.keys.clone(),
             };
             let write = self
                 .ports
@@ -213,6 +219,8 @@ struct Round {
     vaults: bool,
     /// What nodes said last that are gone.
     last_words: BTreeMap<Uid, String>,
+    /// Storage accounts whose keys come with what mounts their shares.
+    keys: Arc<KeysOfRequests>,
 }
 
 impl Round {
