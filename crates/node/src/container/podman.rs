@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
-use rustix::process::getuid;
+use rustix::process::{Pid, getuid};
 
 use super::call::{Call, World};
 use super::find::in_path;
@@ -60,6 +60,13 @@ impl Podman {
             fs::rename(new, podman.configuration())?;
         }
         Ok(podman)
+    }
+
+    /// Whether a process was started for this state.
+    pub fn is_used_by(&self, pid: Pid) -> bool {
+        let words = fs::read(format!("/proc/{}/cmdline", pid.as_raw_pid())).unwrap_or_default();
+        let mut words = words.split(|byte| *byte == 0);
+        words.any(|word| word == self.root.as_os_str().as_encoded_bytes())
     }
 
     fn configuration(&self) -> PathBuf {
