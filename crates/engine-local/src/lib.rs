@@ -36,6 +36,7 @@ pub use end::{EndError, end_all};
 pub use gpus::gpus_here;
 pub use level::{NotIsolated, isolation_here};
 pub use settings::{GpuSource, IsolationSettings, NodeProgram, OpenError, Settings};
+pub use start::container_store;
 pub use trainyard_node::isolation::{Account, NoAccount};
 
 use crate::state::Shared;

@@ -68,8 +68,11 @@ pub fn start(folder: &Folder, plan: &NodePlan, shared: &Shared) -> io::Result<Pr
         .arg("--folder")
         .arg(folder.root())
         .env_clear()
-        // A node that has foreign descriptors to close looks for bash.
-        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        // For bash, which closes foreign descriptors, and for ip and nsenter, which make networks.
+        .env(
+            "PATH",
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        )
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)

@@ -22,6 +22,7 @@ mod first_to_die;
 mod journal;
 mod log;
 pub mod login;
+mod mountinfo;
 mod node;
 mod place;
 mod process;

@@ -359,12 +359,13 @@ fn a_bridge_that_somebody_deleted_is_made_again_and_its_rules_go_without_it_too(
 
 #[test]
 fn a_container_on_one_node_reaches_a_port_of_another() {
-    let images = match images::folder() {
+    let images = match images::folder(&["/usr/bin/podman"]) {
         Ok(images) => images,
         Err(left_out) => return println!("{left_out}"),
     };
     alone(|| {
         let settings = container::Settings {
+            runtime: container::Choice::Podman,
             images: Some(images.path().to_owned()),
             ..container::Settings::default()
         };

@@ -79,6 +79,13 @@ fn a_job_finds_no_way_to_the_data_folder() {
         "ls /run | grep -vE '^(lock|systemd|mount)$'".to_owned(),
         "grep -l . /proc/keys".to_owned(),
         "hostname other".to_owned(),
+        // The same programs are first in the PATH of all jobs.
+        "cd /mnt/batch/tasks/shared/LS_root/tools || exit 0; echo x > ssh".to_owned(),
+        "cd /mnt/batch/tasks/shared/LS_root/tools || exit 0; unshare --map-root-user --mount bash -c \
+         'mount -o remount,rw,bind . && touch x'"
+            .to_owned(),
+        "chrt --fifo 1 true".to_owned(),
+        "ls /proc/scsi /proc/acpi | grep -v :".to_owned(),
     ];
     for (job, script) in (1..).zip(&tries) {
         let verdict = yard.run(id(job), node, script);
@@ -150,6 +157,43 @@ fn volumes_are_mounted_for_the_time_of_the_job() {
         "a volume is not deleted with the job"
     );
     assert!(yard.root.join("other/f").exists());
+}
+
+#[test]
+fn what_a_job_leaves_in_a_share_makes_nobody_root_and_opens_no_device() {
+    let Some(yard) = Yard::isolated() else { return };
+    let node = yard.node(1);
+    let script = "for place in . mounts/share shared; do \
+                  options=$(findmnt --noheadings --output OPTIONS --target $place) || exit 2; \
+                  case $options in *nosuid*nodev*) ;; *) echo $place $options; exit 3;; esac; done";
+    let mut plan = yard.plan(id(1), node, script);
+    add_volume(&yard, &mut plan, "share", "share");
+    yard.launch(node, plan);
+    let verdict = yard.verdict(id(1), node);
+    assert_eq!(
+        verdict,
+        Verdict::Exited(0),
+        "{}",
+        yard.read(id(1), node, "stdout.txt")
+    );
+}
+
+#[test]
+fn a_volume_goes_with_its_job_also_when_the_jobs_directory_was_renamed() {
+    let Some(yard) = Yard::isolated() else { return };
+    let node = yard.node(1);
+    let jobs = yard.engine().paths(node).jobs_root;
+    let mut plan = yard.plan(id(1), node, "echo 1 > mounts/share/f; mv \"$PWD\" ../kept");
+    add_volume(&yard, &mut plan, "share", "share");
+    yard.launch(node, plan);
+    assert_eq!(yard.verdict(id(1), node), Verdict::Exited(0));
+    say(
+        &yard,
+        2,
+        node,
+        &format!("! grep {jobs}/kept /proc/self/mounts && ! ls {jobs}/kept/mounts/share/f"),
+    );
+    assert_eq!(fs::read_to_string(yard.root.join("share/f")).unwrap(), "1\n");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::call::{Call, World};
 use super::find::in_path;
+use super::garbage::parts;
 use super::order::{self, Order};
 use super::settings::Settings;
 
@@ -18,12 +19,20 @@ pub struct Podman {
     run: PathBuf,
     /// Images of another state, which are read only.
     images: Option<PathBuf>,
+    /// Where parts of images lie while they come.
+    parts: Option<PathBuf>,
 }
 
 impl Podman {
     /// The state that holds the images of all nodes.
     pub fn store(settings: &Settings, world: &World) -> io::Result<Podman> {
-        Podman::new(image_root(settings), &settings.store, None, world)
+        let parts = parts(&settings.store);
+        order::make_private(&parts)?;
+        let podman = Podman::new(image_root(settings), &settings.store, None, world)?;
+        Ok(Podman {
+            parts: Some(parts),
+            ..podman
+        })
     }
 
     /// The state of a node, which uses those images.
@@ -35,7 +44,12 @@ impl Podman {
     fn new(root: PathBuf, owner: &Path, images: Option<PathBuf>, world: &World) -> io::Result<Podman> {
         order::make_private(&root)?;
         let run = order::make_short(owner)?;
-        let podman = Podman { root, run, images };
+        let podman = Podman {
+            root,
+            run,
+            images,
+            parts: None,
+        };
         // Written once for this boot: other calls may read it just now. Those of isolated nodes may have this one's number.
         let held = File::open(&podman.run)?;
         flock(&held, FlockOperation::LockExclusive)?;
@@ -66,9 +80,13 @@ impl Podman {
             all.push("--storage-opt".to_owned());
             all.push(format!("additionalimagestore={}", path(images)));
         }
+        let parts = self.parts.iter().map(|parts| ("TMPDIR".to_owned(), path(parts)));
         Call {
             arguments: all,
-            variables: vec![("CONTAINERS_CONF".to_owned(), path(&self.configuration()))],
+            variables: [("CONTAINERS_CONF".to_owned(), path(&self.configuration()))]
+                .into_iter()
+                .chain(parts)
+                .collect(),
         }
         .and(arguments)
     }

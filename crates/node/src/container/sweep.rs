@@ -6,9 +6,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use super::begun::Begun;
+use super::cgroups;
 use super::order;
-use super::{cgroups, mounts};
 use crate::machine::since_boot;
+use crate::volume::unmount::clear;
 
 /// How long docker may take to remove a container.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -24,19 +25,19 @@ pub fn sweep(folder: &Path) -> bool {
     }
     let _ = fs::remove_dir_all(own.join("login"));
     let docker = end_docker(folder);
-    mounts::take_away(&own);
+    let unmounted = clear(&own);
     let short = order::short(folder);
-    mounts::take_away(&short);
+    clear(&short);
     let _ = fs::remove_dir_all(short);
     cgroups::remove_node(folder);
-    docker && mounts::beneath(&own).is_empty()
+    docker && unmounted
 }
 
 /// Takes away what podman keeps of the images in `store` while the machine is up. They stay.
 pub fn end_store(store: &Path) {
     let short = order::short(store);
-    mounts::take_away(&short);
-    mounts::take_away(store);
+    clear(&short);
+    clear(store);
     let _ = fs::remove_dir_all(short);
 }
 

@@ -9,6 +9,7 @@
 mod account;
 mod network;
 mod program;
+mod restrict;
 mod threshold;
 
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use account::NoAccount;
 pub use network::Network;
 pub use program::{ask, run};
+pub use restrict::restrict;
 pub use threshold::{Entered, enter, in_words, probe};
 
 /// Name of the node's own /etc/hosts in its folder.

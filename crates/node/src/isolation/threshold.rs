@@ -17,6 +17,7 @@ use rustix::system::sethostname;
 
 use trainyard_domain::launch::NodePlan;
 
+use super::restrict::restrict;
 use super::{Account, HOSTS, Isolation};
 use crate::files::Folder;
 use crate::machine::{Identity, own_stat};
@@ -112,10 +113,13 @@ fn arrive(isolation: &Isolation, folder: &Folder, plan: &NodePlan) -> io::Result
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     mount("proc", "/proc", "proc", flags, c"")?;
     mount_bind(folder.view(), &isolation.root)?;
+    restrict(&isolation.root, MountFlags::empty())?;
     if let Some(tools) = &isolation.tools {
         let shown = isolation.root.join("tools");
         fs::create_dir_all(&shown)?;
         mount_bind(tools, &shown)?;
+        // All nodes have the same ones, first in the PATH of every job.
+        restrict(&shown, MountFlags::RDONLY)?;
     }
     // What the node mounts there shows up for jobs, and in containers.
     mount_change(

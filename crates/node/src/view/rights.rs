@@ -5,7 +5,7 @@ use std::io;
 use rustix::process::{Gid, Uid};
 use rustix::thread::{
     CapabilitySet, CapabilitySets, clear_ambient_capability_set, remove_capability_from_bounding_set,
-    set_capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+    set_capabilities, set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
 };
 
 use crate::isolation::Account;
@@ -26,7 +26,6 @@ const KEPT: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::NET_RAW)
     .union(CapabilitySet::IPC_LOCK)
     .union(CapabilitySet::SYS_CHROOT)
-    .union(CapabilitySet::SYS_NICE)
     .union(CapabilitySet::AUDIT_WRITE);
 
 /// Highest number that a capability may have.
@@ -47,6 +46,8 @@ pub fn reduce(account: Option<&Account>) -> io::Result<()> {
     }
     clear_ambient_capability_set()?;
     if let Some(account) = account {
+        // The machine's programs that make their user root would make it this one's.
+        set_no_new_privs(true)?;
         let groups: Vec<Gid> = account.groups.iter().copied().map(Gid::from_raw).collect();
         let (uid, gid) = (Uid::from_raw(account.uid), Gid::from_raw(account.gid));
         set_thread_groups(&groups)?;

@@ -19,9 +19,9 @@ const DEVICES_OF_GPUS: [&str; 2] = ["nvidia", "dxg"];
 /// Directories of devices of GPUs and fast networks.
 const DEVICE_DIRECTORIES: [&str; 3] = ["dri", "infiniband", "nvidia-caps"];
 /// Parts of /proc by which the machine is set, and which a job may only read.
-const READ_ONLY: [&str; 5] = ["sys", "sysrq-trigger", "irq", "bus", "fs"];
-/// Parts of /proc that show the machine's memory and keys.
-const UNREADABLE: [&str; 4] = ["kcore", "keys", "timer_list", "kmsg"];
+const READ_ONLY: [&str; 6] = ["sys", "sysrq-trigger", "irq", "bus", "fs", "mtrr"];
+/// Parts of /proc that show the machine's memory and keys, or give orders to its devices.
+const UNREADABLE: [&str; 6] = ["acpi", "kcore", "keys", "kmsg", "scsi", "timer_list"];
 /// What stays of /run: who answers for names of hosts.
 const RUN: &str = "systemd/resolve";
 
@@ -155,10 +155,7 @@ fn processes() -> io::Result<()> {
         }
     }
     let unreadable = UNREADABLE.map(|name| proc.join(name));
-    unreadable
-        .iter()
-        .filter(|part| part.exists())
-        .try_for_each(|part| Ok(mount_bind("/dev/null", part)?))
+    unreadable.iter().try_for_each(|part| cover(part))
 }
 
 /// A device file of the machine.

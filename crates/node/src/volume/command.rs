@@ -6,45 +6,37 @@
 
 use super::words::{self, WordsError};
 
-/// Kinds of file systems that a mount command may mount: those of a network or of memory.
-const KINDS: &[&str] = &[
-    "9p",
-    "beegfs",
-    "ceph",
-    "cifs",
-    "fuse.sshfs",
-    "glusterfs",
-    "lustre",
-    "moosefs",
-    "nfs",
-    "nfs4",
-    "orangefs",
-    "smb3",
-    "tmpfs",
-    "virtiofs",
-    "wekafs",
+/// A kind of file system that a mount command may mount: one of a network or of memory, which the kernel serves alone.
+struct Kind {
+    name: &'static str,
+    /// What may be said to it beside [`COMMON`]. Only what is listed is: others read files of the machine or start
+    /// programs, as root.
+    options: &'static str,
+}
+
+const fn kind(name: &'static str, options: &'static str) -> Kind {
+    Kind { name, options }
+}
+
+const KINDS: [Kind; 6] = [
+    kind("ceph", "fs mds_namespace name rasize rsize secret wsize"),
+    kind("cifs", CIFS),
+    kind("nfs", NFS),
+    kind("nfs4", NFS),
+    kind("smb3", CIFS),
+    kind("tmpfs", "gid huge mode nr_blocks nr_inodes size uid"),
 ];
-/// Options that change what is mounted already, mount something local, or let `mount` start something else.
-const REFUSED_OPTIONS: &[&str] = &[
-    "bind",
-    "rbind",
-    "move",
-    "remount",
-    "loop",
-    "private",
-    "rprivate",
-    "shared",
-    "rshared",
-    "slave",
-    "rslave",
-    "unbindable",
-    "runbindable",
-    "suid",
-    "dev",
-    "helper",
-    "fusermount",
-    "ssh_command",
-];
+const CIFS: &str = "actimeo cache dir_mode dom domain file_mode forcegid forceuid gid guest hard iocharset mfsymlinks \
+    nobrl nocase noperm noserverino pass password port rsize seal sec serverino soft uid user username vers workgroup \
+    wsize";
+const NFS: &str = "ac acdirmax acdirmin acregmax acregmin actimeo cto hard intr local_lock lock lookupcache minorversion \
+    mountport mountproto mountvers nconnect nfsvers noac nocto nointr nolock noresvport port proto resvport retrans retry \
+    rsize sec soft tcp timeo udp vers wsize";
+/// What may be said to every kind.
+const COMMON: &str =
+    "_netdev async defaults exec noatime nodev nodiratime noexec nofail nosuid relatime ro rw sync";
+/// Comes last and so wins: a server of the user's own may hold any file.
+const LAST: [&str; 2] = ["-o", "nosuid,nodev"];
 /// Letters of `mount` that take no value and do no harm.
 const FLAGS: &[&str] = &[
     "-v",
@@ -73,11 +65,11 @@ pub enum Refused {
          local.mount_commands names"
     )]
     Program(String),
-    /// A type that is no network's.
+    /// A type that is not served by the kernel alone.
     #[error(
-        "mountCommand mounts a file system of type '{0}'. Types of networks and of memory are mounted here ({kinds}); \
+        "mountCommand mounts a file system of type '{0}'. These are mounted here: {kinds}; \
          local.mount_commands = [\"mount\"] allows all of them",
-        kinds = KINDS.join(", ")
+        kinds = names()
     )]
     Kind(String),
     /// An option that reaches beyond the mount.
@@ -92,10 +84,14 @@ pub enum Refused {
     Sources(usize),
 }
 
+fn names() -> String {
+    KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ")
+}
+
 /// The words of the command, if it may be run: `root` says whether the node is root, `allowed` which programs the
 /// configuration allows (`*` is all).
 pub fn permitted(line: &str, root: bool, allowed: &[String]) -> Result<Vec<String>, Refused> {
-    let words = words::split(line)?;
+    let mut words = words::split(line)?;
     let program = words.first().ok_or(Refused::Empty)?;
     // Without rights of root it can do nothing that the job could not do itself.
     let free = !root || allowed.iter().any(|name| name == "*" || name == program);
@@ -103,54 +99,59 @@ pub fn permitted(line: &str, root: bool, allowed: &[String]) -> Result<Vec<Strin
         if program != "mount" {
             return Err(Refused::Program(program.clone()));
         }
-        check(&words[1..])?;
+        Mount::read(&words[1..])?.check()?;
+        words.extend(LAST.map(str::to_owned));
     }
     Ok(words)
 }
 
-/// Checks the arguments of `mount`.
-fn check(words: &[String]) -> Result<(), Refused> {
-    let (mut kind, mut sources) = (None, 0);
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        match word.as_str() {
-            "-t" | "--types" => kind = words.next().map(String::as_str),
-            "-o" | "--options" => options(words.next().map_or("", String::as_str))?,
-            flag if FLAGS.contains(&flag) => {}
-            other => match other
-                .strip_prefix("-o")
-                .or_else(|| other.strip_prefix("--options="))
-            {
-                Some(list) => options(list)?,
-                None => match other
-                    .strip_prefix("-t")
-                    .or_else(|| other.strip_prefix("--types="))
-                {
-                    Some(of) => kind = Some(of),
-                    None if other.starts_with('-') => return Err(Refused::Option(other.to_owned())),
-                    None => sources += 1,
-                },
-            },
-        }
-    }
-    let kind = kind.unwrap_or("none given");
-    if !KINDS.contains(&kind) {
-        return Err(Refused::Kind(kind.to_owned()));
-    }
-    if sources == 1 {
-        Ok(())
-    } else {
-        Err(Refused::Sources(sources))
-    }
+/// The arguments of `mount`.
+#[derive(Default)]
+struct Mount<'a> {
+    kind: &'a str,
+    options: Vec<&'a str>,
+    sources: usize,
 }
 
-fn options(list: &str) -> Result<(), Refused> {
-    let refused = list.split(',').find(|option| {
-        let name = option.split('=').next().unwrap_or_default().trim();
-        // `x-mount.mkdir` and its like are orders to mount itself.
-        name.starts_with("x-") || name.starts_with("X-") || REFUSED_OPTIONS.contains(&name)
-    });
-    refused.map_or(Ok(()), |option| Err(Refused::Option(option.to_owned())))
+impl<'a> Mount<'a> {
+    fn read(words: &'a [String]) -> Result<Mount<'a>, Refused> {
+        let mut mount = Mount::default();
+        let mut words = words.iter().map(String::as_str);
+        while let Some(word) = words.next() {
+            let split =
+                |short: &str, long: &str| word.strip_prefix(long).or_else(|| word.strip_prefix(short));
+            match word {
+                "-t" | "--types" => mount.kind = words.next().unwrap_or_default(),
+                "-o" | "--options" => mount.options.extend(words.next().unwrap_or_default().split(',')),
+                flag if FLAGS.contains(&flag) => {}
+                _ => match (split("-o", "--options="), split("-t", "--types=")) {
+                    (Some(list), _) => mount.options.extend(list.split(',')),
+                    (None, Some(kind)) => mount.kind = kind,
+                    (None, None) if word.starts_with('-') => return Err(Refused::Option(word.to_owned())),
+                    (None, None) => mount.sources += 1,
+                },
+            }
+        }
+        Ok(mount)
+    }
+
+    fn check(&self) -> Result<(), Refused> {
+        let kind = KINDS.iter().find(|kind| kind.name == self.kind);
+        let kind = kind.ok_or_else(|| Refused::Kind(self.kind.to_owned()))?;
+        let known = |option: &str| {
+            let name = option.split('=').next().unwrap_or_default().trim();
+            let mut all = COMMON.split(' ').chain(kind.options.split(' '));
+            all.any(|one| one == name)
+        };
+        if let Some(other) = self.options.iter().find(|option| !known(option)) {
+            return Err(Refused::Option((*other).to_owned()));
+        }
+        if self.sources == 1 {
+            Ok(())
+        } else {
+            Err(Refused::Sources(self.sources))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -165,12 +166,12 @@ mod tests {
     fn mounts_of_networks_and_memory_are_run() {
         for line in [
             "mount -t nfs 10.0.0.4:/mnt/data",
-            "mount -t glusterfs 10.0.0.4:/gv0",
             "mount -t nfs4 -o rw,vers=4.1 h:/x",
             "mount -t tmpfs -osize=1m none",
             "mount --types=cifs -r -o 'username=a b,password=c' //h/s",
         ] {
-            as_root(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+            let words = as_root(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+            assert!(words.ends_with(&LAST.map(str::to_owned)), "{words:?}");
         }
     }
 
@@ -188,6 +189,12 @@ mod tests {
             "mount /dev/sda1",
             "mount --move /a -t nfs",
             "mount -t tmpfs none /etc",
+            "mount -t fuse.sshfs -o ProxyCommand=x u@h:/x",
+            "mount -t glusterfs h:/gv0",
+            "mount -t cifs -o credentials=/etc/shadow //h/s",
+            "mount -t ceph -o secretfile=/etc/shadow h:/",
+            "mount -t nfs -o dev h:/x",
+            "mount -t nfs -o bg h:/x",
             "mount -t tmpfs",
             "mount -a",
             "mount -t nfs -o x-mount.mkdir h:/x",

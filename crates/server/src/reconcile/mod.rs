@@ -74,6 +74,8 @@ pub struct Progress {
     pub again: bool,
     /// Nodes may have been made or removed.
     pub nodes: bool,
+    /// File servers may have been made or removed.
+    pub file_servers: bool,
 }
 
 /// What a round has decided; it is on disk.
@@ -112,6 +114,8 @@ impl Pump {
         let effects: Vec<Effect> = decided.effects.into_iter().chain(self.fetched()).collect();
         let of_nodes = |effect: &Effect| matches!(effect, Effect::EnsureNode { .. } | Effect::ReleaseNode(_));
         let nodes = full || effects.iter().any(of_nodes);
+        let of_folders = |effect: &Effect| matches!(effect, Effect::RemoveFolder(_));
+        let file_servers = full || effects.iter().any(of_folders);
         for effect in effects {
             // A mistake of ours with one job must not keep the others from the engine.
             if catch_unwind(AssertUnwindSafe(|| self.perform(effect))).is_err() {
@@ -120,6 +124,7 @@ impl Pump {
         }
         Ok(Progress {
             nodes,
+            file_servers,
             again: decided.again
                 || !(self.seen.is_empty() && self.refused.is_empty() && self.removed.is_empty()),
         })

@@ -13,8 +13,8 @@ use super::jobs::apply_to_job;
 use super::{Decided, Round};
 
 impl Round {
-    /// Applies observations. In a full round a node that was ready and is not seen is gone. One that is
-    /// being prepared may not have been asked for yet; of an unusable one the engine may never have heard,
+    /// Applies observations. In a full round a node that was ready, or has an attempt, and is not seen is gone. One
+    /// that is being prepared may not have been asked for yet; of an unusable one the engine may never have heard,
     /// since its shares could not be had: it stays until it is released.
     pub(super) fn observe(
         &self,
@@ -25,7 +25,8 @@ impl Round {
         if self.full {
             let known: BTreeSet<Uid> = seen.iter().map(Observation::node).collect();
             for node in tx.nodes()? {
-                if node.status.phase == NodePhase::Ready && !known.contains(&node.uid) {
+                let was_there = node.status.phase == NodePhase::Ready || node.status.placement.is_some();
+                if was_there && !known.contains(&node.uid) {
                     self.node_gone(tx, node.uid, decided)?;
                 }
             }
