@@ -19,12 +19,13 @@ use crate::caps::Caps;
 use crate::cgroup::{Before, Limits};
 use crate::container::{Contained, Site};
 use crate::fence::Fence;
+use crate::isolation::Account;
 use crate::journal::Journal;
 use crate::place;
 use crate::process::{self, NotStarted};
 use crate::remote::{Begun, Listener, Request};
 use crate::verdict::in_view_of;
-use crate::view::View;
+use crate::view::{Names, View};
 use crate::volume::flush::Flush;
 use crate::volume::keep::Keep;
 use crate::volumes::{Tools, Volumes};
@@ -117,6 +118,8 @@ pub struct Attempt {
     caps: Option<Caps>,
     /// What the kernel had counted before.
     before: Before,
+    /// What lay in directories of the node before.
+    lay_about: Names,
 }
 
 #[derive(Debug)]
@@ -187,6 +190,7 @@ impl Attempt {
             remote: None,
             caps: None,
             before: around.limits.counters().begin(),
+            lay_about: around.view.lying_about(),
             plan: Arc::new(plan),
         };
         match attempt.clear_room(around) {
@@ -423,7 +427,7 @@ impl Attempt {
 
     fn make_room(&mut self, around: &Surroundings) -> Result<(), BatchAiError> {
         let shared = &self.plan.shared_directory;
-        place::make_all(std::slice::from_ref(&shared.source))?;
+        place::make_shared(&shared.source, around.view.account())?;
         let shown = around.view.show(&shared.source, &shared.path);
         shown.map_err(|error| Asked::Unsaid.failure(&shared.path, error))?;
         let plan = Arc::clone(&self.plan);
@@ -431,7 +435,10 @@ impl Attempt {
             place::make_all(&plan.directories)?;
             place::write_all(&plan.files)
         })?;
-        self.remote = self.plan.remote.as_ref().map(open_remote).transpose()?;
+        let remote = self.plan.remote.as_ref();
+        self.remote = remote
+            .map(|remote| open_remote(remote, around.view.account()))
+            .transpose()?;
         self.journal.say(format_args!(
             "attempt {} begins, node {} of {}; {} volumes mounted",
             self.plan.placement,
@@ -646,6 +653,13 @@ impl Attempt {
         }
         let shared = &self.plan.shared_directory;
         around.view.hide(&shared.source, &shared.path);
+        if matches!(verdict, Verdict::OverLimit(..)) {
+            // It may have filled what was there before, and the room is needed.
+            self.lay_about = Names::default();
+        }
+        around
+            .view
+            .clear(&self.lay_about, &self.plan.placement.to_string());
         Some(verdict)
     }
 
@@ -690,8 +704,8 @@ fn barrier_file(barrier: &Path, index: u32) -> PathBuf {
     barrier.join(format!("prepared-{index}"))
 }
 
-fn open_remote(remote: &Remote) -> Result<Listener, BatchAiError> {
-    let opened = Listener::open(Path::new(&remote.socket)).and_then(|mut listener| {
+fn open_remote(remote: &Remote, account: Option<&Account>) -> Result<Listener, BatchAiError> {
+    let opened = Listener::open(Path::new(&remote.socket), account).and_then(|mut listener| {
         let mut others = remote.other_sockets.iter();
         others.try_for_each(|other| listener.link(Path::new(other)))?;
         Ok(listener)

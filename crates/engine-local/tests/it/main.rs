@@ -15,6 +15,7 @@ mod jobs;
 mod limits;
 mod login;
 mod remote;
+mod run_as;
 mod store;
 mod survival;
 mod volumes;

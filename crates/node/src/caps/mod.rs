@@ -83,8 +83,8 @@ impl Caps {
             .flat_map(|process| [process.stdout.as_str(), process.stderr.as_str()])
             .collect();
         let found = {
-            let plan = Arc::clone(plan);
-            view.run(move || Found::of(&plan))
+            let (plan, temporary) = (Arc::clone(plan), view.temporary());
+            view.run(move || Found::of(&plan, temporary))
         };
         let mut caps = Caps {
             limits: plan.caps,
@@ -300,7 +300,8 @@ struct Found {
 }
 
 impl Found {
-    fn of(plan: &LaunchPlan) -> Found {
+    /// Files in `temporary` count as the job's, whoever else may lay some there: one job runs at a time.
+    fn of(plan: &LaunchPlan, temporary: Option<&str>) -> Found {
         let device = fs::metadata(&plan.job_directory).map_or(0, |found| found.dev());
         let mounts = plan.mounts.iter().map(|mount| PathBuf::from(&mount.path));
         let shared = &plan.shared_directory;
@@ -310,7 +311,7 @@ impl Found {
         let shared = [shared.source.as_str(), shared.path.as_str()];
         let shared = shared.into_iter().filter(|_| plan.node_index == 0);
         let outputs = plan.directories.iter().map(String::as_str);
-        let all = own.into_iter().chain(shared).chain(outputs);
+        let all = own.into_iter().chain(shared).chain(outputs).chain(temporary);
         Found {
             device,
             job_temp: Trees::new(own.into_iter(), foreign.clone(), device),

@@ -12,6 +12,7 @@ use std::thread;
 
 use crate::isolation::Isolation;
 
+use super::target::Target;
 use super::{rights, sight};
 
 type Work = Box<dyn FnOnce() + Send>;
@@ -21,22 +22,23 @@ type Work = Box<dyn FnOnce() + Send>;
 pub struct Hands(Sender<Work>);
 
 impl Hands {
-    /// Makes the sight of jobs and a thread that stands in it.
-    pub fn new(isolation: &Isolation, folder: &Path) -> io::Result<Hands> {
+    /// Makes the sight of jobs and a thread that stands in it; with it come the directories in memory that are the
+    /// node's own there.
+    pub fn new(isolation: &Isolation, folder: &Path) -> io::Result<(Hands, Vec<Target>)> {
         let (works, todo) = channel::<Work>();
         let (told, ready) = channel();
         let (isolation, folder) = (isolation.clone(), folder.to_owned());
         thread::Builder::new().name("hands".to_owned()).spawn(move || {
-            let made =
-                sight::make(&isolation, &folder).and_then(|()| rights::reduce(isolation.account.as_ref()));
+            let reduced = |own| rights::reduce(isolation.account.as_ref()).map(|()| own);
+            let made = sight::make(&isolation, &folder).and_then(reduced);
             let failed = made.is_err();
             if told.send(made).is_err() || failed {
                 return;
             }
             todo.into_iter().for_each(|work| work());
         })?;
-        ready.recv().map_err(|_| ended())??;
-        Ok(Hands(works))
+        let own = ready.recv().map_err(|_| ended())??;
+        Ok((Hands(works), own))
     }
 
     /// Has something done there, and waits for it.

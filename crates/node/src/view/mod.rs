@@ -7,14 +7,17 @@ use std::path::{Path, PathBuf};
 
 use rustix::mount::{UnmountFlags, mount_bind, unmount};
 
-use crate::isolation::Isolation;
+use crate::isolation::{Account, Isolation};
 
 mod hands;
 mod rights;
+mod scratch;
 mod sight;
 mod target;
 
 use hands::Hands;
+pub use scratch::Names;
+use scratch::Scratch;
 use target::Target;
 
 /// What jobs, the setup task and logins see. Everything that has to do with their files and processes is done through
@@ -23,20 +26,51 @@ use target::Target;
 pub struct View {
     root: PathBuf,
     hands: Option<Hands>,
+    account: Option<Account>,
+    scratch: Scratch,
 }
 
 impl View {
     /// The machine as it is, with mounts and job directories in `root`.
     pub fn plain(root: PathBuf) -> View {
-        View { root, hands: None }
+        View {
+            root,
+            hands: None,
+            account: None,
+            scratch: Scratch::default(),
+        }
     }
 
     /// What an isolated node shows. Call it in the node's own namespaces; `folder` is the node's.
     pub fn isolated(isolation: &Isolation, folder: &Path) -> io::Result<View> {
+        let (hands, mut own) = Hands::new(isolation, folder)?;
+        own.push(Target::found(&sight::temporary(folder))?);
         Ok(View {
             root: isolation.root.clone(),
-            hands: Some(Hands::new(isolation, folder)?),
+            hands: Some(hands),
+            account: isolation.account.clone(),
+            scratch: Scratch::new(own, folder),
         })
+    }
+
+    /// As whom jobs run, where that is not as this process.
+    pub fn account(&self) -> Option<&Account> {
+        self.account.as_ref()
+    }
+
+    /// Where jobs lay temporary files that are the node's own, and no other's.
+    pub fn temporary(&self) -> Option<&'static str> {
+        self.hands.as_ref().map(|_| "/tmp")
+    }
+
+    /// What lies there, and in memory, before a job begins.
+    pub fn lying_about(&self) -> Names {
+        self.scratch.names()
+    }
+
+    /// Takes away what a job left there, known by `name`: all that was not there before.
+    pub fn clear(&self, before: &Names, name: &str) {
+        self.scratch.clear(before, name);
     }
 
     /// Where directories of former jobs go to be deleted. It is beneath the root, so that moving them is a rename.
@@ -85,7 +119,7 @@ impl View {
     fn target(&self, path: &str) -> io::Result<Target> {
         let beneath = Path::new(path).strip_prefix(&self.root);
         let beneath = beneath.map_err(|_| io::Error::other("it is not beneath the node's root"))?;
-        Target::make(&self.root, beneath)
+        Target::make(&self.root, beneath, self.account())
     }
 
     fn unmount(&self, path: &str) -> io::Result<()> {
