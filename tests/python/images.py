@@ -1,4 +1,4 @@
-"""Images made on the spot, of bash and busybox, and a registry that gives one to who has a login."""
+"""Images made on the spot, of this machine's own files, and a registry that gives one to who has a login."""
 
 import base64
 import contextlib
@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from launchers import which
 
 BUSYBOX, BASH = Path("/bin/busybox"), Path("/bin/bash")
 
@@ -22,15 +23,32 @@ def need_podman():
             pytest.skip(f"left out: {program} is not here")
 
 
-def make_root(folder):
-    """A root directory with bash and busybox, as a plain archive."""
+def libraries(files):
+    """What the loader loads for them, at the paths by which they are looked for."""
+    said = subprocess.run(["ldd", *files], capture_output=True, text=True, check=False).stdout
+    return sorted(set(re.findall(r"(?<=\s)/\S+(?= \()", said)))
+
+
+def open_mpi():
+    """The files of this machine's Open MPI: launcher, helpers, libraries, modules, texts. By their paths in an image."""
+    which("mpirun.openmpi", "openmpi-bin")
+    where = next(Path("/usr/lib").glob("*/libmpi.so.40")).parent
+    modules = [path for name in ("openmpi", "pmix2", "ucx") for path in (where / name).rglob("*") if path.is_file()]
+    texts = [path for name in ("/usr/share/openmpi", "/usr/share/pmix", "/etc/openmpi") for path in Path(name).rglob("*")]
+    files = {"/usr/bin/mpirun": "/usr/bin/orterun", "/usr/bin/orted": "/usr/bin/orted"}
+    return files | {path: path for path in [where / "libmpi.so.40", *modules, *texts] if Path(path).is_file()}
+
+
+def make_root(folder, more=()):
+    """A root directory with bash and busybox, as a plain archive; with `more` files, by their paths in it."""
     root = folder / "root"
+    files = {BUSYBOX: BUSYBOX, BASH: BASH, **dict(more)}
+    files |= {path: path for path in libraries(files.values())}
     for directory in ("bin", "etc", "tmp", "root", "proc", "sys", "dev"):
         (root / directory).mkdir(parents=True)
     (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
-    libraries = re.findall(r"/\S+", subprocess.run(["ldd", BASH], capture_output=True, text=True, check=True).stdout)
-    for file in [BUSYBOX, BASH, *map(Path, libraries)]:
-        target = root / file.relative_to("/")
+    for path, file in files.items():
+        target = root / Path(path).relative_to("/")
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, target)
     names = subprocess.run([BUSYBOX, "--list"], capture_output=True, text=True, check=True).stdout.split()

@@ -82,6 +82,21 @@ def test_a_job_on_two_nodes_runs_in_two_containers(machine):
     assert machine.read("two", "stdout.txt") == "1\none of them\n" * 2
 
 
+def test_nodes_reach_one_another_by_ssh_in_their_containers(machine):
+    job = machine.run(
+        "ssh",
+        "for node in $(cut -d' ' -f1 $AZ_BATCHAI_MPI_HOST_FILE) elsewhere; do "
+        "ssh $node 'ls /etc/debian_version 2>&1 | wc -l; cat /node'; done",
+        nodes=2,
+        container_settings=container(),
+        job_preparation=models.JobPreparation(command_line="echo one of them > /node"),
+    )
+    said = machine.read("ssh", "stdout.txt"), machine.read("ssh", "stderr.txt")
+    # The last is no node of the job: the image has no other ssh.
+    assert said[0] == "1\none of them\n" * 2, said
+    assert "ssh" in said[1] and job.execution_info.exit_code != 0, said
+
+
 def test_a_job_in_a_container_can_be_terminated(machine):
     machine.submit("endless", "trap '' TERM; echo on; sleep 1000", container_settings=container())
     poll_until("it runs", lambda: "stdout.txt" in machine.files("endless") and machine.read("endless", "stdout.txt"))

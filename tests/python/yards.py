@@ -50,14 +50,9 @@ def automatic(least, most):
 
 def cluster_parameters(scale, vm_size="STANDARD_D1", **more):
     more.setdefault("node_setup", models.NodeSetup(mount_volumes=volumes()))
-    return models.ClusterCreateParameters(
-        vm_size=vm_size,
-        scale_settings=scale,
-        user_account_settings=models.UserAccountSettings(
-            admin_user_name="yard", admin_user_password="a password of the test"
-        ),
-        **more,
-    )
+    user = models.UserAccountSettings(admin_user_name="yard", admin_user_password="a password of the test")
+    more.setdefault("user_account_settings", user)
+    return models.ClusterCreateParameters(vm_size=vm_size, scale_settings=scale, **more)
 
 
 def gate(name):

@@ -20,13 +20,18 @@ pub fn ensure_node(shared: &Shared, plan: NodePlan) {
     let node = plan.uid;
     let mut state = shared.state();
     match state.nodes.get(&node).map(|entry| &entry.life) {
+        None if !shared.can_have(plan.address) => {
+            // It was allocated when nodes had another network, and never started: another one takes its place.
+            state.report_gone(node);
+            drop(state);
+            shared.wake();
+        }
         None => {
             let life = Life::Wanted {
                 plan: Box::new(plan),
                 not_before: Duration::ZERO,
             };
-            let isolated = shared.settings.isolation.is_some();
-            let entry = Entry::new(shared.folder(node), isolated, life);
+            let entry = Entry::new(shared.folder(node), shared.level(), life);
             state.nodes.insert(node, entry);
             drop(state);
             shared.nudge();
@@ -66,7 +71,7 @@ pub fn release_node(shared: &Shared, node: Uid) {
 pub fn ensure_launched(shared: &Shared, node: Uid, plan: LaunchPlan) {
     let placement = plan.placement;
     let mut state = shared.state();
-    match state.nodes.get(&node) {
+    match state.nodes.get_mut(&node) {
         None => state.report_gone(node),
         Some(entry) if matches!(entry.life, Life::Gone) => state.report_gone(node),
         Some(entry) => {
@@ -76,8 +81,16 @@ pub fn ensure_launched(shared: &Shared, node: Uid, plan: LaunchPlan) {
             if known || path.exists() || matches!(entry.life, Life::Wanted { .. } | Life::Sweeping) {
                 return;
             }
-            match files::write(&path, &WantedFile { plan }) {
-                Ok(()) => poke(entry.folder.root()),
+            let since = since_boot();
+            let wanted = WantedFile {
+                plan,
+                since: Some(since),
+            };
+            match files::write(&path, &wanted) {
+                Ok(()) => {
+                    entry.expect(&wanted, since, shared.settings.answer_within);
+                    poke(entry.folder.root());
+                }
                 Err(error) => tracing::error!(%node, %placement, %error, "a launch plan cannot be written"),
             }
             return;
@@ -90,12 +103,16 @@ pub fn ensure_launched(shared: &Shared, node: Uid, plan: LaunchPlan) {
 /// Wants an attempt stopped.
 pub fn ensure_stopped(shared: &Shared, placement: PlacementId, node: Uid) {
     let mut state = shared.state();
-    match state.nodes.get(&node) {
+    match state.nodes.get_mut(&node) {
         None => state.report_gone(node),
         Some(entry) if matches!(entry.life, Life::Gone) => state.report_gone(node),
         Some(entry) => {
+            if matches!(entry.life, Life::Wanted { .. } | Life::Sweeping) {
+                return;
+            }
+            entry.expect_stop(placement, shared.settings.answer_within);
             let path = entry.folder.stop(placement);
-            if path.exists() || matches!(entry.life, Life::Wanted { .. } | Life::Sweeping) {
+            if path.exists() {
                 return;
             }
             match fs::write(&path, "") {
@@ -113,6 +130,7 @@ pub fn ensure_stopped(shared: &Shared, placement: PlacementId, node: Uid) {
 pub fn forget(shared: &Shared, placement: PlacementId, node: Uid) {
     let mut state = shared.state();
     if let Some(entry) = state.nodes.get_mut(&node) {
+        entry.due.remove(&placement);
         if entry.placements.remove(&placement).is_some() {
             entry.forgotten.insert(placement);
         }

@@ -76,9 +76,7 @@ pub fn end_all(root: &Path, patience: Duration) -> Result<usize, EndError> {
     sweep_all(nodes.values().map(|entry| &entry.folder).collect())?;
     remove_all(&shared_directories(&folder));
     let engine = folder.parent().unwrap_or(&folder);
-    if let Err(error) = Bridge::of(engine, None).remove() {
-        tracing::warn!(%error, "the bridge of the nodes stays");
-    }
+    Bridge::of(engine, None).remove();
     container::end_store(&container_store(root));
     Ok(running.len())
 }
@@ -119,10 +117,10 @@ fn ends_within(process: &Process, time: Duration) -> bool {
     poll(&mut descriptors, Some(&timeout)).is_ok_and(|ready| ready > 0)
 }
 
-/// Ends what is left of a node whose process is gone: of an isolated one, the process within may still be ending. True
-/// when nothing was found any more; else call it again in a moment.
+/// Ends what is left of a node whose process is gone: of an isolated one, the other process, within or outside, may still
+/// be ending, or may be stopped. True when nothing was found any more; else call it again in a moment.
 pub fn end_rest(folder: &Folder, status: Option<&StatusFile>) -> bool {
-    if let Some(process) = status.map_or_else(|| starting(folder), alive) {
+    if let Some(process) = status.and_then(alive).or_else(|| starting(folder)) {
         let _ = pidfd_send_signal(&process.handle, Signal::KILL);
         return false;
     }

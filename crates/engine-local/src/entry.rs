@@ -10,6 +10,10 @@ use trainyard_domain::ids::{PlacementId, Uid};
 use trainyard_domain::launch::NodePlan;
 use trainyard_engine::{NodeSeen, Observation, PlacementSeen};
 use trainyard_node::files::{Folder, Phase, StatusFile};
+use trainyard_node::isolation::Network;
+
+use crate::bridge::Guest;
+use crate::due::Due;
 
 /// A running node process.
 #[derive(Debug, Clone)]
@@ -38,13 +42,25 @@ pub enum Life {
     Gone,
 }
 
+/// How far a node is kept apart. It was started so and stays so, whatever the settings are later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Level {
+    /// Not at all.
+    Plain,
+    /// It has namespaces of its own.
+    Isolated {
+        /// The bridge on which it has a network of its own; without, the network is the machine's.
+        network: Option<Network>,
+    },
+}
+
 /// A node.
 #[derive(Debug)]
 pub struct Entry {
     /// Its folder.
     pub folder: Folder,
-    /// Whether it is kept apart, which tells its paths.
-    pub isolated: bool,
+    /// How far it is kept apart, which tells its paths.
+    pub level: Level,
     /// Its process.
     pub life: Life,
     /// When it is to be killed, since boot, if it was told to leave.
@@ -57,20 +73,34 @@ pub struct Entry {
     pub forgotten: BTreeSet<PlacementId>,
     /// Status that was last read.
     pub status: Option<StatusFile>,
+    /// When attempts must be over that are not.
+    pub due: BTreeMap<PlacementId, Due>,
 }
 
 impl Entry {
     /// A node in `folder`.
-    pub fn new(folder: Folder, isolated: bool, life: Life) -> Entry {
+    pub fn new(folder: Folder, level: Level, life: Life) -> Entry {
         Entry {
             folder,
-            isolated,
+            level,
             life,
             leave_by: None,
             seen: NodeSeen::Preparing,
             placements: BTreeMap::new(),
             forgotten: BTreeSet::new(),
             status: None,
+            due: BTreeMap::new(),
+        }
+    }
+
+    /// What it is for the bridge, if it runs there.
+    pub fn guest(&self, node: Uid) -> Option<Guest> {
+        match (&self.level, &self.life) {
+            (Level::Isolated { network }, Life::Running(_)) => Some(Guest {
+                node,
+                network: network.clone()?,
+            }),
+            _ => None,
         }
     }
 
@@ -126,6 +156,9 @@ impl Entry {
                     seen,
                 });
             }
+        }
+        for known in status.placements.iter().filter(|known| known.ended.is_some()) {
+            self.due.remove(&known.placement);
         }
         self.status = Some(status);
         news

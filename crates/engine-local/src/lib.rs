@@ -11,12 +11,15 @@
 mod bridge;
 mod calls;
 mod capacity;
+mod due;
 mod end;
 mod entry;
 mod gpus;
+mod last_words;
 mod level;
 mod limits;
 pub mod litter;
+mod overdue;
 mod remote_shell;
 mod settings;
 mod start;
@@ -36,6 +39,7 @@ pub use end::{EndError, end_all};
 pub use gpus::gpus_here;
 pub use level::{NotIsolated, isolation_here};
 pub use settings::{GpuSource, IsolationSettings, NodeProgram, OpenError, Settings};
+pub use start::container_store;
 pub use trainyard_node::isolation::{Account, NoAccount};
 
 use crate::state::Shared;
@@ -123,6 +127,10 @@ impl Engine for LocalEngine {
             .iter()
             .flat_map(|(uid, entry)| entry.all(*uid))
             .collect()
+    }
+
+    fn last_words(&self, node: Uid) -> Option<String> {
+        last_words::read(&self.shared.folder(node))
     }
 
     fn paths(&self, node: Uid) -> NodePaths {

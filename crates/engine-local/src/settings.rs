@@ -38,6 +38,8 @@ pub struct Settings {
     pub isolation: Option<IsolationSettings>,
     /// How long a node may take to leave before it is killed. A node gives its job 2 seconds.
     pub leave_within: Duration,
+    /// How long a node may show no sign of life that should have ended a job; then it is killed.
+    pub answer_within: Duration,
     /// How long a node keeps the directory of a job that is over, where no other job comes; `None` until one does.
     pub keep_job_temp: Option<Duration>,
 }
@@ -55,6 +57,7 @@ impl Default for Settings {
             containers: container::Settings::default(),
             isolation: None,
             leave_within: Duration::from_secs(10),
+            answer_within: Duration::from_secs(20),
             keep_job_temp: None,
         }
     }

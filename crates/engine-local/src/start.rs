@@ -15,7 +15,7 @@ use trainyard_node::files::{self, Folder, NodeFile, StatusFile};
 use trainyard_node::isolation::Isolation;
 use trainyard_node::machine::{boot_id, processes, stat};
 
-use crate::entry::{Entry, Life, Process};
+use crate::entry::{Entry, Level, Life, Process};
 use crate::level::ROOT;
 use crate::state::{Shared, make_private};
 
@@ -68,8 +68,11 @@ pub fn start(folder: &Folder, plan: &NodePlan, shared: &Shared) -> io::Result<Pr
         .arg("--folder")
         .arg(folder.root())
         .env_clear()
-        // A node that has foreign descriptors to close looks for bash.
-        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        // For bash, which closes foreign descriptors, and for ip and nsenter, which make networks.
+        .env(
+            "PATH",
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        )
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
@@ -103,26 +106,29 @@ pub fn find(nodes: &Path) -> io::Result<BTreeMap<Uid, Entry>> {
     Ok(found)
 }
 
-/// Whether the node was told to keep apart. One whose file cannot be read is gone.
-fn is_isolated(folder: &Folder) -> bool {
+/// How far the node was told to keep apart. One whose file cannot be read is gone.
+fn level(folder: &Folder) -> Level {
     let file: Result<NodeFile, _> = files::read(&folder.node());
-    file.is_ok_and(|file| file.isolation.is_some())
+    match file.ok().and_then(|file| file.isolation) {
+        Some(Isolation { network, .. }) => Level::Isolated { network },
+        None => Level::Plain,
+    }
 }
 
 /// A node's folder without a status is that of a node that has not begun anything; it may be about to.
 fn look(node: Uid, folder: Folder) -> Entry {
-    let isolated = is_isolated(&folder);
+    let level = level(&folder);
     let Some(status) = read_status(&folder) else {
         let life = starting(&folder).map_or(Life::Sweeping, Life::Running);
-        return Entry::new(folder, isolated, life);
+        return Entry::new(folder, level, life);
     };
     let life = alive(&status).map_or(Life::Sweeping, Life::Running);
-    let mut entry = Entry::new(folder, isolated, life);
+    let mut entry = Entry::new(folder, level, life);
     entry.absorb(node, status);
     entry
 }
 
-/// The process of a node that was started and has said nothing yet, by its command line.
+/// A process of a node by its command line: of one that has said nothing yet, or beside that which it named.
 pub fn starting(folder: &Folder) -> Option<Process> {
     let end = format!("\0--folder\0{}\0", folder.root().display());
     processes().into_iter().find_map(|pid| {

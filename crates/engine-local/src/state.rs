@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixDatagram;
@@ -18,7 +19,7 @@ use trainyard_node::files::Folder;
 use trainyard_node::look::OpenFolder;
 
 use crate::bridge::Bridge;
-use crate::entry::Entry;
+use crate::entry::{Entry, Level};
 use crate::gpus::Gpus;
 use crate::level::ROOT;
 use crate::remote_shell::{self, REMOTE_SHELL, TOOLS};
@@ -97,12 +98,16 @@ impl Shared {
         let socket = OpenFolder::open(&nodes)
             .and_then(|folder| folder.bind())
             .map_err(unusable)?;
-        let found = start::find(&nodes).map_err(unusable)?;
+        let mut found = start::find(&nodes).map_err(unusable)?;
+        for entry in found.values_mut() {
+            entry.expect_what_is_told(settings.answer_within);
+        }
         let nudge = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
             .map_err(|errno| OpenError::Watch(errno.into()))?;
         let subnet = settings.isolation.as_ref().and_then(|isolation| isolation.bridge);
         let bridge = Bridge::of(&root, subnet);
-        bridge.ensure()?;
+        let guests = found.iter().filter_map(|(node, entry)| entry.guest(*node));
+        bridge.ensure(&guests.collect::<Vec<_>>())?;
         let gpus = Gpus::open(&settings.gpus).map_err(OpenError::Watch)?;
         let first = text_root
             .bytes()
@@ -143,25 +148,39 @@ impl Shared {
 
     /// Where things are on a node: as it was started, or as it would be.
     pub fn paths(&self, node: Uid) -> NodePaths {
-        let isolated = self.state().nodes.get(&node).map(|entry| entry.isolated);
-        let isolated = isolated.unwrap_or(self.settings.isolation.is_some());
+        let level = self.state().nodes.get(&node).map(|entry| entry.level.clone());
+        let level = level.unwrap_or_else(|| self.level());
         let engine = &self.text_root;
-        let (root, tools) = if isolated {
-            (ROOT.to_owned(), format!("{ROOT}/{TOOLS}"))
-        } else {
-            (format!("{engine}/nodes/{node}/root"), format!("{engine}/{TOOLS}"))
+        let (root, tools) = match level {
+            Level::Isolated { .. } => (ROOT.to_owned(), format!("{ROOT}/{TOOLS}")),
+            Level::Plain => (format!("{engine}/nodes/{node}/root"), format!("{engine}/{TOOLS}")),
         };
         NodePaths {
             mount_root: format!("{root}/mounts"),
             jobs_root: format!("{root}/jobs"),
             shared_root: format!("{engine}/shared"),
             remote_shell: format!("{tools}/{REMOTE_SHELL}"),
-            apart: isolated,
-            one_machine: self
-                .settings
-                .isolation
-                .as_ref()
-                .is_none_or(|isolation| isolation.bridge.is_none()),
+            apart: matches!(level, Level::Isolated { .. }),
+            share_loopback: !matches!(level, Level::Isolated { network: Some(_) }),
+            share_cores: true,
+        }
+    }
+
+    /// Whether a node that is started now can have this address.
+    pub fn can_have(&self, address: Ipv4Addr) -> bool {
+        match self.bridge.network() {
+            Some(network) => network.holds(address),
+            None => address.is_loopback(),
+        }
+    }
+
+    /// How far a node that is started now is kept apart.
+    pub fn level(&self) -> Level {
+        match self.settings.isolation {
+            Some(_) => Level::Isolated {
+                network: self.bridge.network(),
+            },
+            None => Level::Plain,
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, pidfd_send_signal};
-use trainyard_domain::ids::Uid;
+use trainyard_domain::ids::{PlacementId, Uid};
 use trainyard_engine::{NodeSeen, Observation};
 use trainyard_node::look::drain;
 use trainyard_node::machine::since_boot;
@@ -126,12 +126,18 @@ fn step(shared: &Shared, node: Uid, look: bool, now: Duration) -> Turned {
             if leaving.is_some_and(|by| now >= by) {
                 let _ = pidfd_send_signal(&process.handle, Signal::KILL);
             }
-            let news = if look { read(entry, node) } else { Vec::new() };
+            let mut news = if look { read(entry, node) } else { Vec::new() };
+            let (overdue, next) = entry.overdue(now, shared.settings.answer_within);
+            if !overdue.is_empty() {
+                // Its end may be written already, and not heard of.
+                news.extend(read(entry, node));
+                kill_for(overdue, entry, node, &process);
+            }
             let any = !news.is_empty();
             state.pending.extend(news);
             Turned {
                 news: any,
-                again_at: leaving.filter(|by| *by > now),
+                again_at: leaving.filter(|by| *by > now).into_iter().chain(next).min(),
                 process: Some(process),
             }
         }
@@ -149,6 +155,16 @@ fn step(shared: &Shared, node: Uid, look: bool, now: Duration) -> Turned {
             }
         }
         Life::Gone => Turned::default(),
+    }
+}
+
+/// Kills a node that has not ended these attempts in time.
+fn kill_for(overdue: Vec<PlacementId>, entry: &Entry, node: Uid, process: &Process) {
+    for placement in overdue {
+        if entry.due.contains_key(&placement) {
+            tracing::error!(%node, %placement, "a node has not ended a job in time and shows no sign of life; it is killed");
+            let _ = pidfd_send_signal(&process.handle, Signal::KILL);
+        }
     }
 }
 
@@ -225,6 +241,7 @@ fn sweep_up(shared: &Shared, node: Uid, now: Duration) -> Turned {
         Some(status) if entry.status.as_ref() != Some(&status) => entry.absorb(node, status),
         Some(_) | None => Vec::new(),
     };
+    news.extend(entry.end_overdue(node, now));
     entry.life = Life::Gone;
     entry.seen = NodeSeen::Gone;
     news.push(Observation::Node {

@@ -25,7 +25,7 @@ pub trait Engine: Send + Sync {
 
     /// The attempt is not wanted any more: SIGTERM, its grace, SIGKILL. `Ended` is observed when nothing
     /// of it is left on a node. An attempt that the node has never seen ends as `Stopped` and can then not
-    /// be started there any more.
+    /// be started there any more. A node that does not end it in time is itself ended by the engine.
     fn ensure_stopped(&self, placement: PlacementId, nodes: &[Uid]);
 
     /// The end of the attempt on this node is stored: it need not be remembered.
@@ -36,6 +36,11 @@ pub trait Engine: Send + Sync {
 
     /// All that is there now, things included that the server does not know.
     fn observe_all(&self) -> Vec<Observation>;
+
+    /// What a node that is gone said last, if that is known: a few lines, for people. It may read a file.
+    fn last_words(&self, _node: Uid) -> Option<String> {
+        None
+    }
 
     /// Where things are on a node.
     fn paths(&self, node: Uid) -> NodePaths;
@@ -107,6 +112,8 @@ pub enum PlacementSeen {
 
 /// How many bits of their addresses nodes on a bridge share.
 pub const BRIDGE_PREFIX: u8 = 16;
+/// Most nodes on a bridge: the ports that a bridge of Linux has.
+pub const BRIDGE_NODES: u32 = 1023;
 
 /// The addresses that nodes can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -119,23 +126,37 @@ pub enum Addresses {
 }
 
 impl Addresses {
+    /// The subnet, the machine and two more, as on a network of the original service.
+    const FIRST: u32 = 4;
+
+    /// How many there are.
+    pub fn count(self) -> u32 {
+        match self {
+            Addresses::Loopback => HOSTS * NETS,
+            // The last is everybody's.
+            Addresses::Bridge(_) => (1 << (32 - BRIDGE_PREFIX)) - Self::FIRST - 1,
+        }
+    }
+
     /// The `n`-th of them; they repeat.
     pub fn nth(self, n: u32) -> std::net::Ipv4Addr {
-        /// The subnet, the machine and two more, as on a network of the original service; the last is everybody's.
-        const FIRST: u32 = 4;
-        const COUNT: u32 = (1 << (32 - BRIDGE_PREFIX)) - FIRST - 1;
         match self {
             Addresses::Loopback => node_address(n),
-            Addresses::Bridge(subnet) => std::net::Ipv4Addr::from_bits(subnet.to_bits() + FIRST + n % COUNT),
+            Addresses::Bridge(subnet) => {
+                std::net::Ipv4Addr::from_bits(subnet.to_bits() + Self::FIRST + n % self.count())
+            }
         }
     }
 }
 
+/// Loopback addresses of nodes: those of a net whose last number is neither 0 nor 255.
+const HOSTS: u32 = 254;
+/// Nets with loopback addresses of nodes.
+const NETS: u32 = 240 * 256;
+
 /// The `n`-th address that a node of this machine can have: a loopback address of its own, 127.16.0.1 and
-/// up. They repeat after some four million.
+/// up. They repeat after some 15 million.
 pub fn node_address(n: u32) -> std::net::Ipv4Addr {
-    const HOSTS: u32 = 254;
-    const NETS: u32 = 240 * 256;
     let n = n % (HOSTS * NETS);
     let (net, host) = (n / HOSTS, n % HOSTS);
     let [_, _, high, low] = net.to_be_bytes();

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use russh::server::{Config, run_stream};
@@ -15,10 +15,13 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use trainyard_domain::ids::Uid;
 use trainyard_node::files::Folder;
+use trainyard_node::machine::since_boot;
 
 use crate::descriptor::watched;
 use crate::guest::Guest;
 use crate::limits::{Counts, Limits, Wrong};
+use crate::refusals::{Refusals, Told};
+use crate::room::Room;
 use crate::yard::{Note, Outcome, Yard};
 
 /// How long a connection whose other side has gone may take to notice it.
@@ -31,12 +34,73 @@ pub struct Shared {
     pub wrong: Wrong,
     pub counts: Arc<Counts>,
     pub config: Arc<Config>,
+    /// For what all guests send.
+    pub room: Arc<Room>,
+    pub refusals: Mutex<Refusals>,
+    /// What follows up on refusals; ended with this.
+    pub tasks: Mutex<JoinSet<()>>,
+}
+
+impl Shared {
+    /// What is to be written down of those who were refused.
+    pub fn refusals(&self) -> MutexGuard<'_, Refusals> {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn write(&self, note: Note) {
+        say(&note);
+        let yard = Arc::clone(&self.yard);
+        let _ = tokio::task::spawn_blocking(move || yard.note(note)).await;
+    }
+
+    /// Writes down what is left; it waits for a disk.
+    pub fn write_rest(&self) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.abort_all();
+        for note in self.refusals().rest() {
+            say(&note);
+            self.yard.note(note);
+        }
+    }
+}
+
+fn say(note: &Note) {
+    let Note {
+        node,
+        from,
+        user,
+        outcome,
+    } = note;
+    match outcome {
+        Outcome::LetIn(way) => tracing::info!(%node, %from, user, ?way, "somebody logs in"),
+        Outcome::Refused(tries) => tracing::warn!(%node, %from, user, tries, "a login was refused"),
+        Outcome::Locked => {
+            tracing::warn!(%node, %from, user, "too many passwords were wrong; for a while none is taken from there");
+        }
+        Outcome::More(sum) => tracing::warn!(%node, user, ?sum, "more logins were refused"),
+    }
+}
+
+/// Writes down what follows a refusal, as long as more follow.
+async fn follow_refusals(shared: Arc<Shared>, node: Uid, first: Duration) {
+    let mut pause = first;
+    loop {
+        tokio::time::sleep(pause).await;
+        let due = shared.refusals().due(node, since_boot());
+        let Some((note, again)) = due else { return };
+        if let Some(note) = note {
+            shared.write(note).await;
+        }
+        pause = again;
+    }
 }
 
 /// A connection to a node.
 pub struct Connection {
     pub shared: Arc<Shared>,
     pub node: Uid,
+    /// For what its guest sends.
+    pub room: Arc<Room>,
     from: SocketAddr,
     let_in: watch::Sender<bool>,
     refused: Mutex<(u32, String)>,
@@ -62,22 +126,32 @@ impl Connection {
 
     /// Writes down what became of the guest.
     pub async fn note(&self, user: &str, outcome: Outcome) {
-        let (node, from) = (self.node, self.from.ip());
-        match outcome {
-            Outcome::LetIn(way) => tracing::info!(%node, %from, user, ?way, "somebody logs in"),
-            Outcome::Refused(tries) => tracing::warn!(%node, %from, user, tries, "a login was refused"),
-            Outcome::Locked => {
-                tracing::warn!(%node, %from, user, "too many passwords were wrong; for a while none is taken from there");
+        self.shared.write(self.to_note(user, outcome)).await;
+    }
+
+    /// Writes down that the guest was refused or locked out, or counts it.
+    pub async fn note_refusal(&self, user: &str, outcome: Outcome) {
+        let note = self.to_note(user, outcome);
+        let told = self.shared.refusals().add(&note, since_boot());
+        match told {
+            Told::Later => tracing::debug!(?note, "a login was refused"),
+            Told::Now(again) => {
+                self.shared.write(note).await;
+                let following = follow_refusals(Arc::clone(&self.shared), self.node, again);
+                let mut tasks = self.shared.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+                while tasks.try_join_next().is_some() {}
+                tasks.spawn(following);
             }
         }
-        let note = Note {
-            node,
-            from,
+    }
+
+    fn to_note(&self, user: &str, outcome: Outcome) -> Note {
+        Note {
+            node: self.node,
+            from: self.from.ip(),
             user: user.to_owned(),
             outcome,
-        };
-        let yard = Arc::clone(&self.shared.yard);
-        let _ = tokio::task::spawn_blocking(move || yard.note(note)).await;
+        }
     }
 
     /// Runs something until it ends or the connection does.
@@ -100,13 +174,8 @@ impl Connection {
             refused.clone()
         };
         let stranger = !*self.let_in.borrow();
-        // Where no password is taken any more, that was written down once.
-        let locked = !self
-            .shared
-            .wrong
-            .may_try(self.from.ip(), self.node, &self.shared.limits);
-        if stranger && tries > 0 && !locked {
-            self.note(&user, Outcome::Refused(tries)).await;
+        if stranger && tries > 0 {
+            self.note_refusal(&user, Outcome::Refused(tries)).await;
         }
     }
 }
@@ -126,6 +195,7 @@ pub async fn serve(stream: TcpStream, peer: SocketAddr, node: Uid, shared: Arc<S
     let connection = Arc::new(Connection {
         shared: Arc::clone(&shared),
         node,
+        room: shared.room.part(shared.limits.waiting),
         from: peer,
         let_in,
         refused: Mutex::default(),

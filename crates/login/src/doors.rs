@@ -15,17 +15,17 @@ use tokio::task::{AbortHandle, JoinSet};
 use trainyard_domain::ids::Uid;
 
 use crate::connection::{Shared, serve};
+use crate::flow::WINDOW;
+use crate::guest::PACKET;
 use crate::host_key::HostKey;
 use crate::limits::{Limits, Wrong};
+use crate::room::Room;
 use crate::yard::Yard;
 
 /// What the server says it is, before anybody has signed in.
 const NAME: &str = "SSH-2.0-Trainyard";
 /// Pieces of a guest's input that may wait for their channel's task.
-const WAITING: usize = 32;
-/// Bytes that a guest may send before it is told that they have come. What it must be able to tell us meanwhile comes
-/// behind them, see `flow`.
-const WINDOW: u32 = 256 << 10;
+const WAITING: usize = 2;
 /// How often a guest must show that it is there, and how often it may miss that.
 const ALIVE: (Duration, usize) = (Duration::from_secs(30), 4);
 /// Pause after a connection that could not be taken, as when there are no descriptors.
@@ -63,6 +63,9 @@ impl Doors {
     ) -> Doors {
         let shared = Arc::new(Shared {
             config: Arc::new(config(&limits, key)),
+            room: Room::new(limits.waiting_in_all),
+            refusals: Mutex::default(),
+            tasks: Mutex::default(),
             yard,
             limits,
             wrong: Wrong::default(),
@@ -153,11 +156,18 @@ impl Doors {
         tasks.spawn_on(serve, &self.runtime)
     }
 
-    /// Closes all doors; guests are gone.
+    /// Closes all doors; guests are gone. It waits for a disk.
     pub fn close(&self) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.tasks.abort_all();
         open.doors.clear();
+        drop(open);
+        self.write_refusals();
+    }
+
+    /// Writes down now which refusals were counted and not written down yet. It waits for a disk.
+    pub fn write_refusals(&self) {
+        self.shared.write_rest();
     }
 }
 
@@ -189,6 +199,7 @@ fn config(limits: &Limits, HostKey(key): HostKey) -> Config {
         keys: vec![key],
         max_auth_attempts: limits.tries,
         window_size: WINDOW,
+        maximum_packet_size: PACKET,
         channel_buffer_size: WAITING,
         // A tunnel may be silent for long; one whose other side is gone is noticed.
         inactivity_timeout: None,

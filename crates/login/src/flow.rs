@@ -1,13 +1,16 @@
 //! What a guest sends, on its way to who reads it.
 //!
-//! The library takes a connection's packets one after the other and hands each to its channel. While a channel has no
-//! room nothing else is taken: that holds back a guest who sends more than is read. Yet among the packets behind may be
-//! the leave to send the guest more, which a program that writes as it reads waits for. So, when what goes to the guest
-//! is stuck, more is taken, up to a limit.
+//! The library takes a connection's packets one after the other and hands each to its channel; it opens the channel's
+//! window again at once, and not when we say. While a channel has no room nothing else is taken: that holds back a guest
+//! who sends more than is read. Yet among the packets behind may be the leave to send the guest more, which a program
+//! that writes as it reads waits for. So, when what goes to the guest is stuck, more is taken: a little at a time with
+//! growing pauses, so that a guest who is slow, or reads nothing for a while, has few packets before that leave. For the
+//! same reason the window is small while much waits ([`window`]). At the limit the channel is ended.
 
-use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
 use russh::{ChannelMsg, ChannelReadHalf};
@@ -16,13 +19,32 @@ use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::watch;
 
 use crate::descriptor::End;
+use crate::room::{Room, Waiting};
 
-/// Bytes that may wait to be read while nothing is stuck.
-const SOFT: usize = 4 << 20;
-/// Bytes that may wait at all.
-const HARD: usize = 64 << 20;
+/// Bytes that a guest may send before it is told that they have come, while little waits and while much does.
+pub const WINDOW: u32 = 256 << 10;
+const SMALL_WINDOW: u32 = 16 << 10;
+/// Bytes of a connection that may wait while its windows are large.
+const LITTLE: usize = 64 << 10;
+/// Bytes of a channel that may wait to be read while nothing is stuck. With all that may still come under a large window
+/// after little waits (half of it until that is noticed, then all of it), no more than a small window is under way when
+/// nothing is taken any more. So little fits where the kernel keeps it, and the news that the guest is gone comes through.
+const EASY: usize = 512 << 10;
 /// How long something may take to go to the guest before it counts as stuck.
 const STUCK: Duration = Duration::from_millis(20);
+/// Pauses before more is taken while something is stuck.
+const PAUSES: RangeInclusive<Duration> = Duration::from_millis(20)..=Duration::from_secs(2);
+/// Bytes taken after a pause: what is under way.
+const STEP: usize = SMALL_WINDOW as usize;
+
+/// How large the windows of a connection are to be.
+pub fn window(room: &Room) -> u32 {
+    if room.used() < LITTLE {
+        WINDOW
+    } else {
+        SMALL_WINDOW
+    }
+}
 
 /// How many things are stuck on their way to the guest.
 pub struct Stuck(watch::Sender<u32>);
@@ -77,50 +99,82 @@ pub enum Over {
     TooMuch,
 }
 
-/// Hands on what a guest sends, and `last` at its end.
-pub async fn hand_on(from_guest: &mut ChannelReadHalf, sink: &mut Sink, last: &[u8], stuck: &Stuck) -> Over {
-    let mut waiting: VecDeque<Vec<u8>> = VecDeque::new();
-    let (mut bytes, mut at, mut sent) = (0, 0, false);
+/// How fast more is taken while something is stuck.
+struct Pace {
+    /// Bytes that may still be taken.
+    leave: usize,
+    pause: Duration,
+}
+
+impl Pace {
+    fn new() -> Pace {
+        Pace {
+            leave: 0,
+            pause: *PAUSES.start(),
+        }
+    }
+
+    /// A pause is over and it is still stuck.
+    fn go_on(&mut self) {
+        self.leave = STEP;
+        self.pause = (self.pause * 2).min(*PAUSES.end());
+    }
+
+    /// It goes on: the pause was long enough.
+    fn is_free(&mut self) {
+        self.leave = 0;
+        self.pause = (self.pause / 2).max(*PAUSES.start());
+    }
+}
+
+/// Hands on what a guest sends, and `last` at its end. What waits takes `room`.
+pub async fn hand_on(
+    from_guest: &mut ChannelReadHalf,
+    sink: &mut Sink,
+    last: &[u8],
+    stuck: &Stuck,
+    room: &Arc<Room>,
+) -> Over {
+    let mut waiting = Waiting::new(Arc::clone(room));
+    let (mut pace, mut sent, mut was_stuck) = (Pace::new(), false, false);
     let mut stuck = stuck.0.subscribe();
     loop {
         let is_stuck = *stuck.borrow_and_update() > 0;
-        let front = waiting.front().and_then(|piece| piece.get(at..));
-        if front.is_none() && sent {
+        if was_stuck && !is_stuck {
+            pace.is_free();
+        }
+        was_stuck = is_stuck;
+        let has_front = !waiting.front().is_empty();
+        if !has_front && sent {
             return Over::Sent;
         }
-        if bytes > HARD {
+        let easy = !has_front || (waiting.bytes() < EASY && !room.is_full());
+        // Behind the end of what is sent comes the end of the channel alone.
+        let take = easy || sent || (is_stuck && pace.leave > 0);
+        if take && !easy && !sent && room.is_full() {
             return Over::TooMuch;
         }
-        let has_front = front.is_some();
-        let take = bytes < SOFT || is_stuck;
         tokio::select! {
-            written = sink.write(front.unwrap_or_default()), if has_front => {
+            written = sink.write(waiting.front()), if has_front => {
                 let Ok(written) = written else {
                     return Over::Unread;
                 };
-                bytes -= written;
-                at += written;
-                if waiting.front().is_some_and(|piece| at >= piece.len()) {
-                    waiting.pop_front();
-                    at = 0;
-                }
+                waiting.pass(written);
             }
             message = from_guest.wait(), if take => match message {
-                Some(ChannelMsg::Data { data }) if !data.is_empty() => {
-                    bytes += data.len();
-                    waiting.push_back(data.to_vec());
+                Some(ChannelMsg::Data { data }) if !sent => {
+                    pace.leave = pace.leave.saturating_sub(data.len());
+                    waiting.push(data.to_vec());
                 }
-                Some(ChannelMsg::Eof) => {
+                Some(ChannelMsg::Eof) if !sent => {
                     sent = true;
-                    if !last.is_empty() {
-                        bytes += last.len();
-                        waiting.push_back(last.to_vec());
-                    }
+                    waiting.push(last.to_vec());
                 }
                 Some(ChannelMsg::Close) | None => return Over::Closed,
                 Some(_) => {}
             },
-            _ = stuck.changed(), if !take => {}
+            () = tokio::time::sleep(pace.pause), if is_stuck && !take => pace.go_on(),
+            _ = stuck.changed() => {}
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::TcpStream as Opened;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use russh::server::{ChannelOpenHandle, Msg};
 use russh::{Channel, ChannelOpenFailure, ChannelReadHalf, ChannelWriteHalf};
@@ -13,19 +14,26 @@ use trainyard_node::files::Folder;
 use trainyard_node::login::{Call, Request};
 
 use crate::flow::{self, Over, Sink, Stuck};
+use crate::room::Room;
 use crate::session::answer;
 
 /// Bytes that are read at once.
 const PIECE: usize = 16 * 1024;
 
 /// Opens it and hands everything on, both ways.
-pub async fn run(channel: Channel<Msg>, reply: ChannelOpenHandle, folder: Folder, host: String, port: u16) {
+pub async fn run(
+    channel: Channel<Msg>,
+    reply: ChannelOpenHandle,
+    folder: Folder,
+    room: Arc<Room>,
+    (host, port): (String, u16),
+) {
     match open(&folder, host, port).await {
         Ok(stream) => {
             reply.accept().await;
             let (read, write) = stream.into_split();
             let (mut from_guest, to_guest) = channel.split();
-            hand_on(read, write, &mut from_guest, &to_guest).await;
+            hand_on(read, write, &mut from_guest, &to_guest, &room).await;
             let _ = to_guest.close().await;
         }
         Err(error) => {
@@ -67,12 +75,13 @@ async fn hand_on(
     write: OwnedWriteHalf,
     from_guest: &mut ChannelReadHalf,
     to_guest: &ChannelWriteHalf<Msg>,
+    room: &Arc<Room>,
 ) {
     let (stuck, mut sink) = (Stuck::new(), Sink::Stream(write));
     let back = back(read, to_guest, &stuck);
     tokio::pin!(back);
     let over = tokio::select! {
-        over = flow::hand_on(from_guest, &mut sink, &[], &stuck) => over,
+        over = flow::hand_on(from_guest, &mut sink, &[], &stuck, room) => over,
         () = &mut back => {
             flow::closed(from_guest).await;
             return;

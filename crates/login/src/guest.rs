@@ -9,18 +9,21 @@ use russh::keys::PublicKey;
 use russh::server::{Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey};
 use russh::{Channel, ChannelId, ChannelOpenFailure, Pty};
 use tokio::task::AbortHandle;
-use trainyard_domain::spec::UserAccountSettings;
 
 use crate::account::{has_key, has_password};
 use crate::connection::Connection;
+use crate::flow;
 use crate::forward;
+use crate::limits::ChannelPlace;
 use crate::session::{self, Wanted};
 use crate::terminal::{Size, Terminal, resize};
-use crate::yard::{Outcome, Way};
+use crate::yard::{Account, Outcome, Way};
 
 /// Most variables that a guest may set for one session, and the longest of their texts.
 const VARIABLES: usize = 32;
 const VARIABLE_BYTES: usize = 1024;
+/// Bytes of the longest packet that a guest may send to a channel.
+pub const PACKET: u32 = 32 << 10;
 /// Longest name of a stranger that is kept.
 const NAME: usize = 64;
 
@@ -45,6 +48,7 @@ enum State {
 
 struct Open {
     channel: Channel<Msg>,
+    place: ChannelPlace,
     environment: BTreeMap<String, String>,
     terminal: Option<Size>,
 }
@@ -61,7 +65,7 @@ impl Guest {
     }
 
     /// Whom the node lets in now.
-    async fn account(&self) -> Option<UserAccountSettings> {
+    async fn account(&self) -> Option<Account> {
         let (yard, node) = (Arc::clone(&self.connection.shared.yard), self.connection.node);
         let read = tokio::task::spawn_blocking(move || yard.account(node));
         read.await.ok().flatten()
@@ -82,7 +86,7 @@ impl Guest {
     async fn has_key(&self, user: &str, key: &PublicKey) -> bool {
         self.account()
             .await
-            .is_some_and(|account| has_key(&account, user, key))
+            .is_some_and(|account| has_key(&account.settings, user, key))
     }
 
     fn open(&mut self, channel: ChannelId) -> Option<&mut Open> {
@@ -92,12 +96,17 @@ impl Guest {
         }
     }
 
-    fn has_room(&mut self) -> bool {
+    /// A place for one more channel, if there is one.
+    fn room(&mut self) -> Option<ChannelPlace> {
         self.channels.retain(|_, state| match state {
             State::Open(_) => true,
             State::Busy { task, .. } => !task.is_finished(),
         });
-        self.channels.len() < self.connection.shared.limits.channels
+        let shared = &self.connection.shared;
+        if self.channels.len() >= shared.limits.channels {
+            return None;
+        }
+        shared.counts.open(&shared.limits)
     }
 
     /// Starts a command or a shell in a channel that is open. False where that cannot be.
@@ -107,6 +116,7 @@ impl Guest {
         };
         let Open {
             channel,
+            place,
             mut environment,
             terminal,
         } = *open;
@@ -129,7 +139,11 @@ impl Guest {
             terminal,
         };
         let folder = self.connection.folder();
-        let task = self.connection.hold(session::run(channel, folder, wanted));
+        let room = Arc::clone(&self.connection.room);
+        let task = self.connection.hold(async move {
+            session::run(channel, folder, room, wanted).await;
+            drop(place);
+        });
         let terminal = resizable;
         self.channels.insert(id, State::Busy { task, terminal });
         true
@@ -160,16 +174,20 @@ impl Handler for Guest {
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, russh::Error> {
         let shared = Arc::clone(&self.connection.shared);
-        let (from, node) = (self.peer.ip(), self.connection.node);
-        if !shared.wrong.may_try(from, node, &shared.limits) {
+        let from = self.peer.ip();
+        let account = self.account().await;
+        // Where there is no account, each node is one.
+        let whose = account
+            .as_ref()
+            .map_or(self.connection.node, |account| account.cluster);
+        if !shared.wrong.may_try(from, whose, &shared.limits) {
             return Ok(self.refuse(user));
         }
-        let account = self.account().await;
-        if has_password(account.as_ref(), user, password) {
+        if has_password(account.as_ref().map(|account| &account.settings), user, password) {
             return Ok(self.let_in(user, Way::Password).await);
         }
-        if shared.wrong.note(from, node, &shared.limits) {
-            self.connection.note(&name(user), Outcome::Locked).await;
+        if shared.wrong.note(from, whose, &shared.limits) {
+            self.connection.note_refusal(&name(user), Outcome::Locked).await;
         }
         Ok(self.refuse(user))
     }
@@ -198,11 +216,12 @@ impl Handler for Guest {
         reply: ChannelOpenHandle,
         _session: &mut Session,
     ) -> Result<(), russh::Error> {
-        if !self.has_room() {
+        let Some(place) = self.room() else {
             reply.reject(ChannelOpenFailure::ResourceShortage).await;
             return Ok(());
-        }
+        };
         let open = Open {
+            place,
             environment: BTreeMap::new(),
             terminal: None,
             channel,
@@ -227,17 +246,36 @@ impl Handler for Guest {
             reply.reject(ChannelOpenFailure::ConnectFailed).await;
             return Ok(());
         };
-        if !self.has_room() {
+        let Some(place) = self.room() else {
             reply.reject(ChannelOpenFailure::ResourceShortage).await;
             return Ok(());
-        }
+        };
         let (id, folder, host) = (channel.id(), self.connection.folder(), host.to_owned());
-        let task = self
-            .connection
-            .hold(forward::run(channel, reply, folder, host, port));
+        let room = Arc::clone(&self.connection.room);
+        let task = self.connection.hold(async move {
+            forward::run(channel, reply, folder, room, (host, port)).await;
+            drop(place);
+        });
         let terminal = None;
         self.channels.insert(id, State::Busy { task, terminal });
         Ok(())
+    }
+
+    /// Nobody is asked for longer packets: they would make limits larger that count packets.
+    async fn data(
+        &mut self,
+        _id: ChannelId,
+        data: &[u8],
+        _session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        if data.len() > PACKET as usize {
+            return Err(russh::Error::Inconsistent);
+        }
+        Ok(())
+    }
+
+    fn adjust_window(&mut self, _id: ChannelId, _current: u32) -> u32 {
+        flow::window(&self.connection.room)
     }
 
     async fn channel_close(&mut self, id: ChannelId, _session: &mut Session) -> Result<(), russh::Error> {

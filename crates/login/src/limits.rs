@@ -1,7 +1,7 @@
 //! How much strangers may try.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +16,8 @@ const REMEMBERED: usize = 4096;
 pub struct Limits {
     /// Wrong keys and passwords in one connection.
     pub tries: usize,
-    /// Wrong passwords from one address at one node in a window; then none is taken from there until it is over.
+    /// Wrong passwords from one address for one account in a window; then none is taken from there until it is over. Nodes
+    /// of a cluster have one account.
     pub wrong_passwords: u32,
     /// How long a window is.
     pub window: Duration,
@@ -32,6 +33,12 @@ pub struct Limits {
     pub connections: usize,
     /// Commands, shells and forwarded connections at once in one connection.
     pub channels: usize,
+    /// The same, all together.
+    pub channels_in_all: usize,
+    /// Bytes that guests have sent and nobody has read, in one connection.
+    pub waiting: usize,
+    /// The same, all together.
+    pub waiting_in_all: usize,
 }
 
 impl Default for Limits {
@@ -46,11 +53,22 @@ impl Default for Limits {
             strangers_of_one: 16,
             connections: 1000,
             channels: 100,
+            channels_in_all: 2000,
+            waiting: 8 << 20,
+            waiting_in_all: 64 << 20,
         }
     }
 }
 
-/// What has been wrong lately, for each address and node. Memory is bounded, whatever comes.
+/// Who counts as one address: of IPv6 all that share the first 64 bits, since everybody has so many.
+fn one(from: IpAddr) -> IpAddr {
+    match from.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
+/// What has been wrong lately, for each address and account. Memory is bounded, whatever comes.
 #[derive(Debug, Default)]
 pub struct Wrong(Mutex<BTreeMap<(IpAddr, Uid), Window>>);
 
@@ -62,19 +80,19 @@ struct Window {
 
 impl Wrong {
     /// Whether a password from there is looked at at all.
-    pub fn may_try(&self, from: IpAddr, node: Uid, limits: &Limits) -> bool {
+    pub fn may_try(&self, from: IpAddr, account: Uid, limits: &Limits) -> bool {
         let windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        windows.get(&(from, node)).is_none_or(|window| {
+        windows.get(&(one(from), account)).is_none_or(|window| {
             window.wrong < limits.wrong_passwords || since_boot() >= window.began + limits.window
         })
     }
 
     /// Notes a wrong one. True when it was the last that is looked at.
-    pub fn note(&self, from: IpAddr, node: Uid, limits: &Limits) -> bool {
+    pub fn note(&self, from: IpAddr, account: Uid, limits: &Limits) -> bool {
         let now = since_boot();
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let window = windows
-            .entry((from, node))
+            .entry((one(from), account))
             .or_insert(Window { began: now, wrong: 0 });
         if now >= window.began + limits.window {
             *window = Window { began: now, wrong: 0 };
@@ -91,7 +109,7 @@ impl Wrong {
     }
 }
 
-/// Counts connections: all of them, and those of strangers by address.
+/// Counts connections, all of them and those of strangers by address, and channels.
 #[derive(Debug, Default)]
 pub struct Counts(Mutex<Counted>);
 
@@ -99,7 +117,12 @@ pub struct Counts(Mutex<Counted>);
 struct Counted {
     all: usize,
     strangers: BTreeMap<IpAddr, usize>,
+    channels: usize,
 }
+
+/// A channel that is counted, until it is dropped.
+#[derive(Debug)]
+pub struct ChannelPlace(Arc<Counts>);
 
 /// A connection that is counted, until it is dropped.
 #[derive(Debug)]
@@ -111,6 +134,7 @@ pub struct Place {
 impl Counts {
     /// A place for a stranger, if there is one.
     pub fn enter(self: &Arc<Counts>, from: IpAddr, limits: &Limits) -> Option<Place> {
+        let from = one(from);
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let of_one = counted.strangers.get(&from).copied().unwrap_or_default();
         let strangers: usize = counted.strangers.values().sum();
@@ -126,6 +150,24 @@ impl Counts {
             counts: Arc::clone(self),
             stranger: Some(from),
         })
+    }
+}
+
+impl Counts {
+    /// A place for one more channel, if there is one.
+    pub fn open(self: &Arc<Counts>, limits: &Limits) -> Option<ChannelPlace> {
+        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (counted.channels < limits.channels_in_all).then(|| {
+            counted.channels += 1;
+            ChannelPlace(Arc::clone(self))
+        })
+    }
+}
+
+impl Drop for ChannelPlace {
+    fn drop(&mut self) {
+        let mut counted = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.channels = counted.channels.saturating_sub(1);
     }
 }
 
@@ -166,7 +208,32 @@ mod tests {
     const THERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::BROADCAST);
 
     #[test]
-    fn ten_wrong_ones_lock_one_address_at_one_node() {
+    fn addresses_of_one_net_count_as_one() {
+        let (counts, wrong) = (Arc::new(Counts::default()), Wrong::default());
+        let limits = Limits {
+            strangers_of_one: 2,
+            wrong_passwords: 2,
+            ..Limits::default()
+        };
+        let address = |text: &str| text.parse::<IpAddr>().unwrap();
+        let (first, second, third) = ("2001:db8:1:2::1", "2001:db8:1:2:f::9", "2001:db8:1:2:3:4:5:6");
+        let _first = counts.enter(address(first), &limits).unwrap();
+        let _second = counts.enter(address(second), &limits).unwrap();
+        assert!(counts.enter(address(third), &limits).is_none());
+        assert!(counts.enter(address("2001:db8:1:3::1"), &limits).is_some());
+        wrong.note(address(first), Uid(1), &limits);
+        wrong.note(address(second), Uid(1), &limits);
+        assert!(!wrong.may_try(address(third), Uid(1), &limits));
+        assert!(wrong.may_try(address("2001:db8:1:3::1"), Uid(1), &limits));
+        // IPv4 in IPv6 is IPv4: not all of it is one net.
+        wrong.note(address("::ffff:192.0.2.1"), Uid(1), &limits);
+        wrong.note(address("192.0.2.1"), Uid(1), &limits);
+        assert!(!wrong.may_try(address("::ffff:192.0.2.1"), Uid(1), &limits));
+        assert!(wrong.may_try(address("::ffff:192.0.2.2"), Uid(1), &limits));
+    }
+
+    #[test]
+    fn ten_wrong_ones_lock_one_address_for_one_account() {
         let (wrong, limits) = (Wrong::default(), Limits::default());
         for n in 1..=10 {
             assert!(wrong.may_try(HERE, Uid(1), &limits));
@@ -209,5 +276,18 @@ mod tests {
         assert!(counts.enter(THERE, &limits).is_none(), "too many in all");
         drop(fourth);
         assert!(counts.enter(THERE, &limits).is_some());
+    }
+    #[test]
+    fn channels_are_few_in_all() {
+        let counts = Arc::new(Counts::default());
+        let limits = Limits {
+            channels_in_all: 2,
+            ..Limits::default()
+        };
+        let first = counts.open(&limits).unwrap();
+        let _second = counts.open(&limits).unwrap();
+        assert!(counts.open(&limits).is_none());
+        drop(first);
+        assert!(counts.open(&limits).is_some());
     }
 }

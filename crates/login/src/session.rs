@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 use std::time::Duration;
 
 use russh::server::Msg;
@@ -14,6 +15,7 @@ use trainyard_node::login::{Answer, Call, Request};
 
 use crate::descriptor::{self, End, watched};
 use crate::flow::{self, Over, Sink, Stuck};
+use crate::room::Room;
 use crate::terminal::Terminal;
 
 /// How long output may still come once the command has ended: the node has ended by then what held it open.
@@ -44,14 +46,18 @@ struct Streams {
 }
 
 /// Runs it to its end, or until the guest is gone.
-pub async fn run(channel: Channel<Msg>, folder: Folder, wanted: Wanted) {
+pub async fn run(channel: Channel<Msg>, folder: Folder, room: Arc<Room>, wanted: Wanted) {
     let (mut from_guest, to_guest) = channel.split();
     let stuck = Stuck::new();
     match start(&folder, wanted) {
         Ok((call, streams)) => {
-            tokio::select! {
-                () = follow(call, &streams.outputs, &to_guest, &stuck) => {}
-                () = feed(&mut from_guest, streams.stdin, streams.end_of_input, &to_guest, &stuck) => {}
+            let is_too_much = tokio::select! {
+                () = follow(call, &streams.outputs, &to_guest, &stuck) => false,
+                over = feed(&mut from_guest, streams.stdin, streams.end_of_input, &stuck, &room) => over == Over::TooMuch,
+            };
+            // The command has ended with its call.
+            if is_too_much {
+                tell_too_much(&mut from_guest, &to_guest).await;
             }
         }
         Err(error) => {
@@ -175,25 +181,30 @@ async fn hand_on(
     }
 }
 
-/// Hands on what the guest types, until the guest is gone.
+/// Tells the guest, if it reads soon; until then what it sends is taken, for its leave to be sent more stands behind it.
+async fn tell_too_much(from_guest: &mut ChannelReadHalf, to_guest: &ChannelWriteHalf<Msg>) {
+    let why = "trainyard: the command left too much of its input unread and is ended\r\n";
+    tokio::select! {
+        _ = to_guest.extended_data_bytes(STDERR, why.as_bytes()) => {}
+        () = flow::closed(from_guest) => {}
+        () = tokio::time::sleep(LAST_WORDS) => {}
+    }
+    let _ = to_guest.exit_status(NOT_RUN).await;
+}
+
+/// Hands on what the guest types, until the guest is gone or too much of it waits.
 async fn feed(
     from_guest: &mut ChannelReadHalf,
     stdin: End,
     end_of_input: &[u8],
-    to_guest: &ChannelWriteHalf<Msg>,
     stuck: &Stuck,
-) {
+    room: &Arc<Room>,
+) -> Over {
     let mut sink = Sink::End(stdin);
-    match flow::hand_on(from_guest, &mut sink, end_of_input, stuck).await {
-        Over::Closed => {}
-        Over::Sent | Over::Unread => {
-            drop(sink);
-            flow::closed(from_guest).await;
-        }
-        Over::TooMuch => {
-            let why = "trainyard: the command leaves too much of its input unread and is ended\r\n";
-            let _ = to_guest.extended_data_bytes(STDERR, why.as_bytes()).await;
-            let _ = to_guest.exit_status(NOT_RUN).await;
-        }
+    let over = flow::hand_on(from_guest, &mut sink, end_of_input, stuck, room).await;
+    if matches!(over, Over::Sent | Over::Unread) {
+        drop(sink);
+        flow::closed(from_guest).await;
     }
+    over
 }

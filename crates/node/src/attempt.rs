@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -12,20 +12,22 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use trainyard_domain::ids::PlacementId;
-use trainyard_domain::launch::{Asked, LaunchPlan, Process, Remote, exit_code_of};
+use trainyard_domain::launch::{Asked, LaunchPlan, Process, exit_code_of};
 use trainyard_domain::state::{BatchAiError, Verdict};
 
-use crate::caps::Caps;
+use crate::caps::{Caps, Found};
 use crate::cgroup::{Before, Limits};
+use crate::commands::{open_remote, start_command};
 use crate::container::{Contained, Site};
 use crate::fence::Fence;
-use crate::isolation::Account;
 use crate::journal::Journal;
+use crate::machine::is_stuck;
+use crate::mountinfo::Mounted;
 use crate::place;
-use crate::process::{self, NotStarted};
-use crate::remote::{Begun, Listener, Request};
+use crate::process::{self, NotStarted, Prepared};
+use crate::remote::Listener;
 use crate::verdict::in_view_of;
-use crate::view::{Names, View};
+use crate::view::{Doing, Names, View};
 use crate::volume::flush::Flush;
 use crate::volume::keep::Keep;
 use crate::volumes::{Tools, Volumes};
@@ -40,6 +42,17 @@ const ENDING_PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration:
 
 /// Longest time between SIGTERM and SIGKILL for a job that writes too much: it may go on writing meanwhile.
 const OVER_LIMIT_GRACE: Duration = Duration::from_secs(2);
+
+/// How long the node waits for what volumes take long for, before it turns to other things meanwhile.
+const MOMENT: Duration = Duration::from_millis(20);
+/// How long a command of another node may take to be found, in a PATH that leads over volumes.
+const FIND_WITHIN: Duration = Duration::from_secs(2);
+/// When the node's log says what an attempt waits for.
+const SAY_AFTER: Duration = Duration::from_secs(10);
+/// How long the execution log's volume may take to write it.
+const SETTLE_WITHIN: Duration = Duration::from_secs(30);
+/// How long after SIGKILL volumes are taken from processes that cannot end for them.
+const FORCE_AFTER: Duration = Duration::from_secs(5);
 
 /// What an attempt needs of its node.
 #[derive(Debug)]
@@ -69,36 +82,34 @@ impl Surroundings<'_> {
         }
     }
 
-    fn start(&self, process: &Process, tools: Option<&str>, mark: &str) -> Result<Pid, NotStarted> {
-        let (process, mark) = (self.with_tools(process.clone(), tools), mark.to_owned());
-        let environment = Arc::clone(self.environment);
-        self.view
-            .run(move || process::start(&process, &environment, &mark))
-    }
-
-    fn start_with(
+    /// Starts a process with these streams, which finds the programs of the directory `tools` before others.
+    pub fn start_with(
         &self,
         process: Process,
         tools: Option<&str>,
         mark: &str,
         streams: [Stdio; 3],
     ) -> Result<Pid, NotStarted> {
-        let (process, mark) = (self.with_tools(process, tools), mark.to_owned());
         let environment = Arc::clone(self.environment);
-        self.view
-            .run(move || process::start_with(&process, &environment, &mark, streams))
+        let process = with_tools(process, tools, &environment);
+        let late = process::refused(&process, "a volume in its PATH does not answer");
+        let prepared = self.view.within(FIND_WITHIN, move || {
+            process::prepare_with(&process, &environment, streams)
+        });
+        let (prepared, mark) = (prepared.unwrap_or(Err(late))?, mark.to_owned());
+        self.view.run(move || prepared.start(&mark))
     }
+}
 
-    /// A process that finds the programs of the directory `tools` before others of their names.
-    fn with_tools(&self, mut process: Process, tools: Option<&str>) -> Process {
-        if let Some(tools) = tools {
-            let own = process.environment.get("PATH");
-            let path = own.or_else(|| self.environment.get("PATH"));
-            let path = path.map_or_else(|| tools.to_owned(), |path| format!("{tools}:{path}"));
-            process.environment.insert("PATH".to_owned(), path);
-        }
-        process
+/// A process that finds the programs of the directory `tools` before others of their names.
+fn with_tools(mut process: Process, tools: Option<&str>, environment: &BTreeMap<String, String>) -> Process {
+    if let Some(tools) = tools {
+        let own = process.environment.get("PATH");
+        let path = own.or_else(|| environment.get("PATH"));
+        let path = path.map_or_else(|| tools.to_owned(), |path| format!("{tools}:{path}"));
+        process.environment.insert("PATH".to_owned(), path);
     }
+    process
 }
 
 /// A running attempt.
@@ -110,6 +121,8 @@ pub struct Attempt {
     deadline: Duration,
     stage: Stage,
     volumes: Volumes,
+    /// What its node showed before it.
+    shown: Vec<Mounted>,
     /// What its processes run in, if not on the node itself.
     container: Option<Contained>,
     /// Takes commands from the attempt's other nodes until its end is near.
@@ -120,13 +133,19 @@ pub struct Attempt {
     before: Before,
     /// What lay in directories of the node before.
     lay_about: Names,
+    /// When it began to wait for what may take long; none once that is said.
+    waits_since: Option<Duration>,
 }
 
 #[derive(Debug)]
 enum Stage {
     Mounting,
+    /// Its directories and files are made, which may be on volumes.
+    Making(Doing<Made>),
     /// Its container comes.
     Containing,
+    /// What its next processes need is opened, which may be on volumes.
+    Opening(Doing<Result<Vec<Prepared>, NotStarted>>, Next),
     Preparing(Pid),
     Waiting {
         look_at: Duration,
@@ -138,10 +157,22 @@ enum Stage {
     Ending(Ending),
     /// Nothing of it runs any more; its container is removed.
     Removing(Verdict),
+    /// What was said goes to the execution log, which may be on a volume.
+    Settling(Verdict, Duration),
     /// Nothing of it runs any more; what it wrote to volumes, the cluster's too, goes to their stores.
     Flushing(Verdict, Flush),
-    /// Its volumes are taken away.
-    Unmounting(Verdict),
+    /// Its volumes are taken away, once the last is said or this time is over.
+    Unmounting(Verdict, Duration),
+}
+
+/// What was found once directories and files are made, or why they cannot be.
+type Made = Result<Found, BatchAiError>;
+
+/// What is started next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Preparation,
+    Processes,
 }
 
 #[derive(Debug)]
@@ -157,6 +188,9 @@ struct Ending {
     kill_at: Duration,
     look_at: Duration,
     pause: Duration,
+    /// When volumes are taken from what is left, and whether the job's own were.
+    force_at: Duration,
+    forced: bool,
 }
 
 impl Ending {
@@ -186,11 +220,13 @@ impl Attempt {
             deadline: now.saturating_add(allowed),
             stage: Stage::Mounting,
             volumes: Volumes::new(plan.mounts.clone()),
+            shown: around.view.shown(),
             container: None,
             remote: None,
             caps: None,
             before: around.limits.counters().begin(),
             lay_about: around.view.lying_about(),
+            waits_since: None,
             plan: Arc::new(plan),
         };
         match attempt.clear_room(around) {
@@ -212,6 +248,7 @@ impl Attempt {
 
     /// Its volumes, when the node leaves.
     pub fn into_volumes(self) -> Volumes {
+        self.journal.close();
         self.volumes
     }
 
@@ -220,9 +257,9 @@ impl Attempt {
         matches!(self.stage, Stage::Decided)
     }
 
-    /// Directory of the programs that come first in the PATH of its processes.
-    fn tools(&self) -> Option<&str> {
-        self.plan.remote.as_ref()?.tools.as_deref()
+    /// Whether its verdict is known and it is being ended.
+    pub fn is_ending(&self) -> bool {
+        self.stage.is_over()
     }
 
     /// What to wait for beside signals: commands from other nodes, once this one has its directories.
@@ -245,9 +282,16 @@ impl Attempt {
                 let step = self.container.as_ref().and_then(Contained::wake_at);
                 step.unwrap_or(deadline)
             }
+            Stage::Settling(_, until) => *until,
             Stage::Flushing(_, flush) => flush.wake_at().unwrap_or(self.deadline),
-            Stage::Unmounting(_) => self.volumes.wake_at().unwrap_or(self.deadline),
-            Stage::Preparing(_) | Stage::Running(_) | Stage::Decided => deadline,
+            Stage::Unmounting(_, until) => self.volumes.wake_at().unwrap_or(*until),
+            Stage::Making(_)
+            | Stage::Opening(..)
+            | Stage::Preparing(_)
+            | Stage::Running(_)
+            | Stage::Decided => self
+                .waits_since
+                .map_or(deadline, |since| deadline.min(since + SAY_AFTER)),
             Stage::Waiting { look_at, .. } => deadline.min(*look_at),
             Stage::Ending(ending) => ending.look_at,
         }
@@ -288,14 +332,28 @@ impl Attempt {
                 self.journal.say("the longest time allowed is over");
                 self.end(decided.unwrap_or(Verdict::TimedOut), now, around);
             }
+        } else if stop {
+            self.hurry(now);
         }
         self.look_at_caps(now, around);
         if matches!(self.stage, Stage::Mounting) {
             self.mount(now, around);
         }
+        if let Stage::Making(doing) = &mut self.stage
+            && let Some(made) = doing.poll()
+        {
+            self.made(made, now, around);
+        }
         if matches!(self.stage, Stage::Containing) {
             self.contain(now, around);
         }
+        if let Stage::Opening(doing, next) = &mut self.stage
+            && let Some(opened) = doing.poll()
+        {
+            let next = *next;
+            self.opened(opened, next, now, around);
+        }
+        self.say_what_it_waits_for(now);
         if let Stage::Waiting { look_at, pause } = self.stage
             && now >= look_at
         {
@@ -342,11 +400,14 @@ impl Attempt {
         match self.stage {
             Stage::Preparing(_) | Stage::Waiting { .. } | Stage::Running(_) | Stage::Decided => true,
             Stage::Mounting
+            | Stage::Making(_)
             | Stage::Containing
+            | Stage::Opening(..)
             | Stage::Ending(_)
             | Stage::Removing(_)
+            | Stage::Settling(..)
             | Stage::Flushing(..)
-            | Stage::Unmounting(_) => false,
+            | Stage::Unmounting(..) => false,
         }
     }
 
@@ -386,11 +447,61 @@ impl Attempt {
             self.journal.say(note);
         }
         match mounted.and_then(|()| self.make_room(around)) {
-            Ok(()) => {
-                self.caps = Some(Caps::new(&self.plan, around.view, around.folder, now));
+            Ok(Ok(made)) => self.made(made, now, around),
+            Ok(Err(doing)) => {
+                self.stage = Stage::Making(doing);
+                self.waits_since = Some(now);
+            }
+            Err(error) => self.refuse(error, now, around),
+        }
+    }
+
+    /// Its directories and files are there.
+    fn made(&mut self, made: Made, now: Duration, around: &Surroundings) {
+        self.waits_since = None;
+        let account = around.view.account();
+        let remote = |attempt: &Attempt| {
+            let wanted = attempt.plan.remote.as_ref();
+            wanted.map(|wanted| open_remote(wanted, account)).transpose()
+        };
+        match made.and_then(|found| Ok((found, remote(self)?))) {
+            Ok((found, remote)) => {
+                self.remote = remote;
+                self.caps = Some(Caps::new(&self.plan, found, around.view, around.folder, now));
+                self.journal.say(format_args!(
+                    "attempt {} begins, node {} of {}; {} volumes mounted",
+                    self.plan.placement,
+                    self.plan.node_index + 1,
+                    self.plan.node_count,
+                    self.volumes.up()
+                ));
                 self.contain(now, around);
             }
             Err(error) => self.refuse(error, now, around),
+        }
+    }
+
+    /// The node's log tells of a volume that takes long, since the execution log may lie on it.
+    fn say_what_it_waits_for(&mut self, now: Duration) {
+        if self.waits_since.is_none_or(|since| now < since + SAY_AFTER) {
+            return;
+        }
+        self.waits_since = None;
+        let paths: Vec<&str> = self.plan.directories.iter().map(String::as_str).collect();
+        crate::say(format_args!(
+            "attempt {} waits for its volumes: {} can neither be made nor written so far",
+            self.plan.placement,
+            paths.join(", ")
+        ));
+    }
+
+    /// Somebody wants an end that is near already: volumes are waited for less long.
+    fn hurry(&mut self, now: Duration) {
+        if let Stage::Flushing(_, flush) = &mut self.stage {
+            flush.hurry(now);
+        }
+        if let Stage::Settling(_, until) = &mut self.stage {
+            *until = now;
         }
     }
 
@@ -414,74 +525,111 @@ impl Attempt {
         }
     }
 
-    /// Starts a process, in the container if there is one.
-    fn start(&mut self, process: &Process, around: &Surroundings) -> Result<Pid, NotStarted> {
-        let Some(container) = &mut self.container else {
-            return around.start(process, self.tools(), &self.mark);
-        };
-        let client = container.wrap(process)?;
-        let process = process.clone();
-        let streams = around.view.run(move || process::streams(&process))?;
-        process::start_with(&client, &BTreeMap::new(), &self.mark, streams)
-    }
-
-    fn make_room(&mut self, around: &Surroundings) -> Result<(), BatchAiError> {
+    /// Begins to make its directories and files; they may be made already.
+    fn make_room(&mut self, around: &Surroundings) -> Result<Result<Made, Doing<Made>>, BatchAiError> {
         let shared = &self.plan.shared_directory;
         place::make_shared(&shared.source, around.view.account())?;
         let shown = around.view.show(&shared.source, &shared.path);
         shown.map_err(|error| Asked::Unsaid.failure(&shared.path, error))?;
-        let plan = Arc::clone(&self.plan);
-        around.view.run(move || {
+        let (plan, temporary) = (Arc::clone(&self.plan), around.view.temporary());
+        Ok(around.view.within(MOMENT, move || {
             place::make_all(&plan.directories)?;
-            place::write_all(&plan.files)
-        })?;
-        let remote = self.plan.remote.as_ref();
-        self.remote = remote
-            .map(|remote| open_remote(remote, around.view.account()))
-            .transpose()?;
-        self.journal.say(format_args!(
-            "attempt {} begins, node {} of {}; {} volumes mounted",
-            self.plan.placement,
-            self.plan.node_index + 1,
-            self.plan.node_count,
-            self.volumes.up()
-        ));
-        Ok(())
+            place::write_all(&plan.files)?;
+            Ok(Found::of(&plan, temporary))
+        }))
     }
 
     fn start_first(&mut self, now: Duration, around: &Surroundings) {
-        let Some(preparation) = self.plan.preparation.clone() else {
-            return self.launch(now, around);
+        let next = match self.plan.preparation {
+            Some(_) => Next::Preparation,
+            None => Next::Processes,
         };
-        match self.start(&preparation, around) {
-            Ok(pid) => {
-                self.say_started(&preparation.name, pid);
-                self.stage = Stage::Preparing(pid);
+        self.open(next, now, around);
+    }
+
+    /// Begins to open what these processes need.
+    fn open(&mut self, next: Next, now: Duration, around: &Surroundings) {
+        let wanted = match next {
+            Next::Preparation => self.plan.preparation.as_slice(),
+            Next::Processes => &self.plan.processes,
+        };
+        let tools = self.plan.remote.as_ref().and_then(|remote| remote.tools.clone());
+        let environment = Arc::clone(around.environment);
+        let clients = self.container.as_mut().map(|container| {
+            let clients = wanted
+                .iter()
+                .map(|process| container.wrap(process, tools.as_deref()));
+            clients.collect::<Result<Vec<_>, _>>()
+        });
+        let clients = match clients.transpose() {
+            Ok(clients) => clients,
+            Err(why) => return self.end_not_started(why, now, around),
+        };
+        let contained = clients.is_some();
+        let wanted = clients.unwrap_or_else(|| wanted.to_vec());
+        let opened = around.view.within(MOMENT, move || {
+            let open = |process: Process| match contained {
+                true => process::prepare_with(&process, &BTreeMap::new(), process::streams(&process)?),
+                false => process::prepare(&with_tools(process, tools.as_deref(), &environment), &environment),
+            };
+            wanted.into_iter().map(open).collect()
+        });
+        match opened {
+            Ok(opened) => self.opened(opened, next, now, around),
+            Err(doing) => {
+                self.stage = Stage::Opening(doing, next);
+                self.waits_since = Some(now);
             }
-            Err(why) => self.end_not_started(why, now, around),
         }
     }
 
-    fn launch(&mut self, now: Duration, around: &Surroundings) {
+    fn opened(
+        &mut self,
+        opened: Result<Vec<Prepared>, NotStarted>,
+        next: Next,
+        now: Duration,
+        around: &Surroundings,
+    ) {
+        self.waits_since = None;
+        match (opened, next) {
+            (Err(why), _) => self.end_not_started(why, now, around),
+            (Ok(prepared), Next::Processes) => self.launch(prepared, now, around),
+            (Ok(prepared), Next::Preparation) => match self.start_all(prepared, around) {
+                (started, Some(why)) => {
+                    drop(started);
+                    self.end_not_started(why, now, around);
+                }
+                (started, None) => match started.first() {
+                    Some(first) => self.stage = Stage::Preparing(first.pid),
+                    None => self.open(Next::Processes, now, around),
+                },
+            },
+        }
+    }
+
+    /// Starts them, until one cannot be started. What starts processes in a container has the node's own rights.
+    fn start_all(&self, prepared: Vec<Prepared>, around: &Surroundings) -> (Vec<Live>, Option<NotStarted>) {
         let mut live = Vec::new();
-        let mut failed = None;
-        let plan = Arc::clone(&self.plan);
-        for wanted in &plan.processes {
-            match self.start(wanted, around) {
+        for one in prepared {
+            let (name, decides) = (one.name().to_owned(), one.decides());
+            let mark = self.mark.clone();
+            let started = match self.container {
+                Some(_) => one.start(&mark),
+                None => around.view.run(move || one.start(&mark)),
+            };
+            match started {
                 Ok(pid) => {
-                    self.say_started(&wanted.name, pid);
-                    live.push(Live {
-                        pid,
-                        name: wanted.name.clone(),
-                        decides: wanted.decides,
-                    });
+                    self.say_started(&name, pid);
+                    live.push(Live { pid, name, decides });
                 }
-                Err(why) => {
-                    failed = Some(why);
-                    break;
-                }
+                Err(why) => return (live, Some(why)),
             }
         }
+        (live, None)
+    }
+
+    fn launch(&mut self, prepared: Vec<Prepared>, now: Duration, around: &Surroundings) {
+        let (live, failed) = self.start_all(prepared, around);
         let nothing_to_do = live.is_empty() && !self.plan.until_stopped;
         self.stage = Stage::Running(live);
         match failed {
@@ -521,21 +669,24 @@ impl Attempt {
                 }
             }
             Stage::Mounting
+            | Stage::Making(_)
             | Stage::Containing
+            | Stage::Opening(..)
             | Stage::Preparing(_)
             | Stage::Waiting { .. }
             | Stage::Decided
             | Stage::Ending(_)
             | Stage::Removing(_)
+            | Stage::Settling(..)
             | Stage::Flushing(..)
-            | Stage::Unmounting(_) => {}
+            | Stage::Unmounting(..) => {}
         }
     }
 
     /// With one node there is nobody to wait for.
     fn prepared(&mut self, now: Duration, around: &Surroundings) {
         if self.plan.node_count <= 1 {
-            return self.launch(now, around);
+            return self.open(Next::Processes, now, around);
         }
         let (barrier, index) = (self.barrier(), self.plan.node_index);
         let told = around.view.run(move || {
@@ -561,7 +712,7 @@ impl Attempt {
         let all = move || (0..count).all(|index| barrier_file(&barrier, index).exists());
         if around.view.run(all) {
             self.journal.say("all nodes are prepared");
-            return self.launch(now, around);
+            return self.open(Next::Processes, now, around);
         }
         self.stage = Stage::Waiting {
             look_at: now + pause,
@@ -607,6 +758,8 @@ impl Attempt {
             kill_at: now + grace,
             look_at: now,
             pause: ENDING_PAUSES.0,
+            force_at: now + grace + FORCE_AFTER,
+            forced: false,
         });
     }
 
@@ -615,6 +768,7 @@ impl Attempt {
             let left = around.fence.members(&self.mark);
             if !left.is_empty() {
                 ending.wait_for(left.len(), now, &self.journal, || around.fence.kill(&self.mark));
+                self.force(&left, now, around);
                 return None;
             }
             let verdict = ending.verdict.clone();
@@ -630,6 +784,13 @@ impl Attempt {
                 return None;
             }
             self.container = None;
+            self.stage = Stage::Settling(verdict, now + SETTLE_WITHIN);
+        }
+        if let Stage::Settling(verdict, until) = &self.stage {
+            if !self.journal.is_settled() && now < *until {
+                return None;
+            }
+            let verdict = verdict.clone();
             self.stage = Stage::Flushing(verdict, Flush::new(around.keep.borrow().ids()));
         }
         if let Stage::Flushing(verdict, flush) = &mut self.stage {
@@ -637,22 +798,33 @@ impl Attempt {
                 return None;
             };
             let verdict = verdict.clone();
+            around.keep.borrow_mut().give_up(flush.given_up());
             for error in &unstored {
                 self.journal.say(describe(error));
             }
             let dead = around.keep.borrow().dead();
-            self.stage = Stage::Unmounting(judge(verdict, unstored, dead));
+            let wait = if unstored.is_empty() {
+                SETTLE_WITHIN
+            } else {
+                SAY_AFTER
+            };
+            self.stage = Stage::Unmounting(judge(verdict, unstored, dead), now + wait);
         }
         // A later job on this node no longer sees this one's volumes (behaviour.md section 5).
-        let Stage::Unmounting(verdict) = &self.stage else {
+        let Stage::Unmounting(verdict, until) = &self.stage else {
             return None;
         };
         let verdict = verdict.clone();
+        if !self.journal.is_settled() && now < *until {
+            return None;
+        }
+        self.journal.close();
         if self.volumes.unmount(now, around.tools()).is_pending() {
             return None;
         }
         let shared = &self.plan.shared_directory;
         around.view.hide(&shared.source, &shared.path);
+        around.view.hide_since(&self.shown);
         if matches!(verdict, Verdict::OverLimit(..)) {
             // It may have filled what was there before, and the room is needed.
             self.lay_about = Names::default();
@@ -661,6 +833,31 @@ impl Attempt {
             .view
             .clear(&self.lay_about, &self.plan.placement.to_string());
         Some(verdict)
+    }
+
+    /// Processes that wait for a volume cannot even be killed. It is taken from them: first the job's own, then all of
+    /// the node's, which are mounted anew before another attempt.
+    fn force(&mut self, left: &[Pid], now: Duration, around: &Surroundings) {
+        let Stage::Ending(ending) = &mut self.stage else {
+            return;
+        };
+        let stuck = left.iter().filter(|pid| is_stuck(**pid)).count();
+        if now < ending.force_at || stuck == 0 {
+            return;
+        }
+        ending.force_at = now + FORCE_AFTER;
+        let own = self.volumes.ids();
+        let ids = match std::mem::replace(&mut ending.forced, true) || own.is_empty() {
+            true => around.keep.borrow().ids(),
+            false => own,
+        };
+        for at in around.keep.borrow().take_from_all(&ids, around.fence, now) {
+            let what = format!(
+                "{stuck} processes cannot be killed: they wait for a volume. That at {at} is taken away"
+            );
+            self.journal.say(&what);
+            crate::say(format_args!("attempt {}: {what}", self.plan.placement));
+        }
     }
 
     fn say_started(&self, name: &str, pid: Pid) {
@@ -674,7 +871,11 @@ impl Stage {
     fn is_over(&self) -> bool {
         matches!(
             self,
-            Stage::Ending(_) | Stage::Removing(_) | Stage::Flushing(..) | Stage::Unmounting(_)
+            Stage::Ending(_)
+                | Stage::Removing(_)
+                | Stage::Settling(..)
+                | Stage::Flushing(..)
+                | Stage::Unmounting(..)
         )
     }
 }
@@ -702,61 +903,6 @@ pub fn describe(error: &BatchAiError) -> String {
 
 fn barrier_file(barrier: &Path, index: u32) -> PathBuf {
     barrier.join(format!("prepared-{index}"))
-}
-
-fn open_remote(remote: &Remote, account: Option<&Account>) -> Result<Listener, BatchAiError> {
-    let opened = Listener::open(Path::new(&remote.socket), account).and_then(|mut listener| {
-        let mut others = remote.other_sockets.iter();
-        others.try_for_each(|other| listener.link(Path::new(other)))?;
-        Ok(listener)
-    });
-    opened.map_err(|error| {
-        let message = "The socket of the node in the shared job directory cannot be made. Check its volume.";
-        let mut failure = BatchAiError::new(place::ENVIRONMENT_FAILED, message);
-        failure.details.push(("Info".to_owned(), error.to_string()));
-        failure
-    })
-}
-
-/// Starts a command that another node of the attempt sends.
-fn start_command(
-    request: Request,
-    remote: &Remote,
-    around: &Surroundings,
-    mark: &str,
-    journal: &Journal,
-    container: Option<&mut Contained>,
-) -> Begun {
-    let wanted = Process {
-        name: "command of another node".to_owned(),
-        arguments: ["bash", "-c", &request.text].map(str::to_owned).to_vec(),
-        environment: remote.environment.clone(),
-        directory: remote.directory.clone(),
-        stdout: String::new(),
-        stderr: String::new(),
-        decides: false,
-    };
-    let Ok(streams) = <[OwnedFd; 3]>::try_from(request.streams) else {
-        return Begun::Refused(process::refused(&wanted, "it has not three streams"));
-    };
-    let name = wanted.name.clone();
-    let streams = streams.map(Stdio::from);
-    let started = match container {
-        None => around.start_with(wanted, remote.tools.as_deref(), mark, streams),
-        Some(container) => container
-            .wrap(&wanted)
-            .and_then(|client| process::start_with(&client, &BTreeMap::new(), mark, streams)),
-    };
-    match started {
-        Ok(pid) => {
-            journal.say(format_args!("{name} started, process {}", pid.as_raw_pid()));
-            Begun::Runs(pid)
-        }
-        Err(why) => {
-            journal.say(&why.error.message);
-            Begun::Refused(why)
-        }
-    }
 }
 
 fn in_words(verdict: &Verdict) -> String {

@@ -146,6 +146,11 @@ impl Running {
         None
     }
 
+    /// It has no more time than until then.
+    pub fn hurry(&mut self, until: Duration) {
+        self.kill_at = self.kill_at.min(until);
+    }
+
     /// The last of what it has said on stdout and stderr.
     pub fn said(&self) -> String {
         last_of(&self.said).unwrap_or_default()

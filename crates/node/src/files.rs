@@ -10,6 +10,7 @@
 //! | `status.json` | node | [`StatusFile`]: what became of it |
 //! | `look` | node | its datagram socket; anything sent there means "look" |
 //! | `login` | node | its socket for people who are logged in, see [`crate::login`] |
+//! | `alive` | node | touched every few seconds while a job is being ended, however long that takes |
 //! | `grown` | node | by how much its job grew; other nodes read it when their disk is full |
 //! | `node.log` | node | its own messages, the latest 256 KiB at least |
 //!
@@ -23,6 +24,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -71,6 +73,9 @@ fn yes() -> bool {
 pub struct WantedFile {
     /// What to do.
     pub plan: LaunchPlan,
+    /// When it was first wanted, since boot; a node lives no longer than that.
+    #[serde(default)]
+    pub since: Option<Duration>,
 }
 
 /// `status.json`.
@@ -259,6 +264,11 @@ impl Folder {
     /// `leave`.
     pub fn leave(&self) -> PathBuf {
         self.root.join("leave")
+    }
+
+    /// `alive`.
+    pub fn alive(&self) -> PathBuf {
+        self.root.join("alive")
     }
 
     /// `login`.

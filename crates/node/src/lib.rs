@@ -11,8 +11,10 @@ pub mod isolation;
 pub mod look;
 pub mod machine;
 
+mod alive;
 mod attempt;
 mod caps;
+mod commands;
 pub mod container;
 mod descriptors;
 mod environment;
@@ -22,6 +24,7 @@ mod first_to_die;
 mod journal;
 mod log;
 pub mod login;
+mod mountinfo;
 mod node;
 mod place;
 mod process;
@@ -32,7 +35,7 @@ mod verdict;
 mod view;
 mod volume;
 mod volumes;
-mod wanted;
+pub mod wanted;
 
 pub use caps::disk_bytes;
 pub use cgroup::shared_directories;

@@ -48,6 +48,17 @@ pub fn stat(pid: Pid) -> Option<Stat> {
     parse_stat(&fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_pid())).ok()?)
 }
 
+/// Whether a thread of it waits in the kernel for something that no signal ends, such as the answer of a volume.
+pub fn is_stuck(pid: Pid) -> bool {
+    let threads = fs::read_dir(format!("/proc/{}/task", pid.as_raw_pid()));
+    let mut threads = threads.into_iter().flatten().flatten();
+    threads.any(|thread| {
+        let text = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        let state = text.rsplit_once(')').map(|(_, rest)| rest.trim_start());
+        state.is_some_and(|state| state.starts_with('D'))
+    })
+}
+
 /// This process as the /proc that is mounted counts it.
 pub fn own_stat() -> io::Result<Identity> {
     let text = fs::read_to_string("/proc/self/stat")?;

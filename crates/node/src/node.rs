@@ -14,9 +14,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::Mode;
 use rustix::process::{Pid, getpid, set_child_subreaper, setsid, umask};
 use trainyard_domain::ids::PlacementId;
-use trainyard_domain::launch::Process;
+use trainyard_domain::launch::{Process, exit_code_of};
 use trainyard_domain::state::{BatchAiError, Verdict};
 
+use crate::alive::Alive;
 use crate::attempt::{Attempt, Surroundings, describe};
 use crate::cgroup::{self, Cgroup, Limits};
 use crate::container::Site;
@@ -27,9 +28,10 @@ use crate::journal::Journal;
 use crate::login::{self, Sessions};
 use crate::look::{OpenFolder, drain};
 use crate::machine::{Identity, boot_id, own_stat, since_boot};
+use crate::process::{NotStarted, Prepared};
 use crate::signals::Signals;
 use crate::sweep::sweep;
-use crate::view::View;
+use crate::view::{Doing, View};
 use crate::volume::keep::Keep;
 use crate::volumes::{Tools, Volumes};
 use crate::wanted::{Wish, scan};
@@ -47,6 +49,8 @@ const WRITE_AGAIN: Duration = Duration::from_secs(1);
 const WRITE_SOON: Duration = Duration::from_millis(50);
 /// When an engine whose socket was full is told again.
 const TELL_AGAIN: Duration = Duration::from_millis(20);
+/// How long a node that is being set up waits for its execution log to be written.
+const SETTLE_WITHIN: Duration = Duration::from_secs(1);
 /// Time between SIGTERM and SIGKILL for a node that leaves.
 const LEAVE_GRACE: Duration = Duration::from_secs(2);
 /// Attempts that are over and forgotten: a plan of theirs that comes late is not run again, and a server that was
@@ -113,7 +117,7 @@ pub fn run(folder: &Path) -> Result<(), NodeError> {
     let socket = own.bind().map_err(system("make its socket"))?;
     let engine = folder.root().parent().and_then(|all| OpenFolder::open(all).ok());
     let view = match &file.isolation {
-        None => View::plain(folder.view()),
+        None => View::plain(folder.view()).map_err(system("make threads"))?,
         Some(isolation) => {
             View::isolated(isolation, folder.root()).map_err(system("make what its jobs see"))?
         }
@@ -127,24 +131,39 @@ pub fn run(folder: &Path) -> Result<(), NodeError> {
 enum Setup {
     /// The cluster's volumes are being mounted.
     Mounting(Volumes, Journal),
+    /// Directories are made and the setup task is prepared: that may be on volumes.
+    Making(Volumes, Journal, Doing<Made>),
     /// The setup task runs.
     Running(Volumes, Journal, Pid),
     /// It is over, well or not.
     Over(Volumes),
+    /// Volumes that have died are being mounted anew; no attempt begins meanwhile.
+    Renewing(Volumes),
 }
+
+/// What the setup task needs, if there is one; or why it cannot run.
+type Made = Result<Option<Result<Prepared, NotStarted>>, BatchAiError>;
 
 impl Setup {
     fn wake_at(&self) -> Option<Duration> {
         match self {
-            Setup::Mounting(volumes, _) | Setup::Running(volumes, ..) | Setup::Over(volumes) => {
-                volumes.wake_at()
-            }
+            Setup::Mounting(volumes, _)
+            | Setup::Making(volumes, ..)
+            | Setup::Running(volumes, ..)
+            | Setup::Over(volumes)
+            | Setup::Renewing(volumes) => volumes.wake_at(),
         }
     }
 
     fn into_volumes(self) -> Volumes {
         match self {
-            Setup::Mounting(volumes, _) | Setup::Running(volumes, ..) | Setup::Over(volumes) => volumes,
+            Setup::Mounting(volumes, journal)
+            | Setup::Making(volumes, journal, _)
+            | Setup::Running(volumes, journal, _) => {
+                journal.close();
+                volumes
+            }
+            Setup::Over(volumes) | Setup::Renewing(volumes) => volumes,
         }
     }
 }
@@ -180,6 +199,7 @@ struct Node {
     last_directory: Option<(PathBuf, Option<Duration>)>,
     wishes: BTreeMap<PlacementId, Wish>,
     forgotten: VecDeque<(PlacementId, Verdict)>,
+    alive: Alive,
 }
 
 impl Node {
@@ -224,6 +244,7 @@ impl Node {
         let fence = Fence::Descent {
             setup: mark(folder.root(), "setup"),
         };
+        let alive = Alive::new(&folder);
         let sessions = Sessions::open(&folder)
             .inspect_err(|error| crate::say(format_args!("nobody can log in here: {error}")));
         let site = Site {
@@ -259,6 +280,7 @@ impl Node {
             last_directory: None,
             wishes: BTreeMap::new(),
             forgotten: VecDeque::new(),
+            alive,
         }
     }
 
@@ -267,11 +289,15 @@ impl Node {
         self.step_setup(&[], since_boot());
         while !self.must_leave() {
             let now = since_boot();
+            self.wishes = scan(&self.folder);
+            // After the look at what is wanted: whatever died before something was wanted is known to be dead.
             let ended = process::reap();
             self.keep.get_mut().hear(&ended);
-            self.wishes = scan(&self.folder);
             self.step_setup(&ended, now);
             self.step_attempt(&ended, now);
+            if self.attempt.as_ref().is_some_and(Attempt::is_ending) {
+                self.alive.show(now);
+            }
             self.step_sessions(&ended, now);
             self.answer_wishes(now);
             self.tidy(now);
@@ -302,12 +328,19 @@ impl Node {
                     self.begin_setup_task(mounted);
                 }
             }
+            Setup::Making(volumes, _, doing) => {
+                volumes.hear(ended);
+                if let Some(made) = doing.poll() {
+                    self.start_setup_task(made);
+                }
+            }
             Setup::Running(volumes, journal, pid) => {
                 volumes.hear(ended);
                 let Some((_, code)) = ended.iter().find(|(ended, _)| ended == pid) else {
                     return;
                 };
                 journal.say(format_args!("setup task ended with exit code {code}"));
+                journal.settle(SETTLE_WITHIN);
                 self.setup = Setup::Over(std::mem::take(volumes));
                 if *code == 0 {
                     self.become_ready();
@@ -316,7 +349,26 @@ impl Node {
                     self.set_phase(Phase::SetupFailed(vec![failure]));
                 }
             }
-            Setup::Over(volumes) => volumes.hear(ended),
+            Setup::Over(volumes) => {
+                volumes.hear(ended);
+                let idle = self.attempt.is_none() && self.status.phase == Phase::Ready;
+                if idle && volumes.has_dead(&self.keep.borrow()) {
+                    crate::say("a volume of the cluster has died and is mounted anew");
+                    volumes.renew(tools);
+                    self.setup = Setup::Renewing(std::mem::take(volumes));
+                    self.step_setup(&[], now);
+                }
+            }
+            Setup::Renewing(volumes) => {
+                volumes.hear(ended);
+                if let Poll::Ready(mounted) = volumes.mount(now, tools) {
+                    self.setup = Setup::Over(std::mem::take(volumes));
+                    if let Err(error) = mounted {
+                        crate::say(describe(&error));
+                        self.set_phase(Phase::SetupFailed(vec![error]));
+                    }
+                }
+            }
         }
     }
 
@@ -340,27 +392,53 @@ impl Node {
         for note in volumes.notes() {
             journal.say(note);
         }
-        let directories = self.file.plan.directories.clone();
-        let made = mounted.and_then(|()| self.view.run(move || place::make_all(&directories)));
-        if let Err(error) = made {
-            journal.say(describe(&error));
-            self.setup = Setup::Over(volumes);
-            return self.set_phase(Phase::SetupFailed(vec![error]));
+        if let Err(error) = mounted {
+            self.setup = Setup::Mounting(volumes, journal);
+            return self.start_setup_task(Err(error));
         }
+        let directories = self.file.plan.directories.clone();
+        let environment = Arc::clone(&self.environment);
+        let doing = self.view.begin(move || {
+            place::make_all(&directories)?;
+            Ok(setup.map(|setup| process::prepare(&setup, &environment)))
+        });
+        self.setup = Setup::Making(volumes, journal, doing);
+    }
+
+    fn start_setup_task(&mut self, made: Made) {
+        let (Setup::Mounting(volumes, journal) | Setup::Making(volumes, journal, _)) =
+            std::mem::take(&mut self.setup)
+        else {
+            return;
+        };
+        let prepared = match made {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                journal.say(describe(&error));
+                journal.settle(SETTLE_WITHIN);
+                self.setup = Setup::Over(volumes);
+                return self.set_phase(Phase::SetupFailed(vec![error]));
+            }
+        };
         journal.say(format_args!("{} volumes mounted", volumes.up()));
-        let Some(setup) = setup else {
+        let Some(prepared) = prepared else {
             self.setup = Setup::Over(volumes);
             return self.become_ready();
         };
-        let name = setup.name.clone();
-        let (environment, mark) = (Arc::clone(&self.environment), mark(self.folder.root(), "setup"));
-        match self.view.run(move || process::start(&setup, &environment, &mark)) {
-            Ok(pid) => {
+        let mark = mark(self.folder.root(), "setup");
+        let started = prepared.and_then(|prepared| {
+            let name = prepared.name().to_owned();
+            let pid = self.view.run(move || prepared.start(&mark))?;
+            Ok((name, pid))
+        });
+        match started {
+            Ok((name, pid)) => {
                 journal.say(format_args!("{name} started, process {}", pid.as_raw_pid()));
                 self.setup = Setup::Running(volumes, journal, pid);
             }
             Err(why) => {
                 journal.say(&why.error.message);
+                journal.settle(SETTLE_WITHIN);
                 self.setup = Setup::Over(volumes);
                 let failure = self.setup_failure(why.exit_code);
                 self.set_phase(Phase::SetupFailed(vec![failure]));
@@ -453,12 +531,26 @@ impl Node {
                 self.record_end(placement, verdict);
             } else if wish.stop {
                 self.record_end(placement, Verdict::Stopped);
-            } else if self.attempt.is_none() && self.status.phase == Phase::Ready {
+            } else if let Phase::SetupFailed(errors) = &self.status.phase {
+                // It came before anybody knew that the node has lost a volume.
+                let error = errors.first().cloned().unwrap_or_else(|| self.setup_failure(-1));
+                let exit_code = exit_code_of(&error);
+                self.record_end(placement, Verdict::NotStarted(error, Some(exit_code)));
+            } else if self.attempt.is_none() && self.may_begin() {
                 self.start(placement, now);
             }
         }
         self.forget(&wishes, now);
         self.wishes = wishes;
+    }
+
+    /// Whether an attempt may begin. None does on a volume that is dead.
+    fn may_begin(&self) -> bool {
+        let whole = match &self.setup {
+            Setup::Over(volumes) => !volumes.has_dead(&self.keep.borrow()),
+            Setup::Mounting(..) | Setup::Making(..) | Setup::Running(..) | Setup::Renewing(_) => false,
+        };
+        whole && self.status.phase == Phase::Ready
     }
 
     fn knows(&self, placement: PlacementId) -> bool {
@@ -621,7 +713,7 @@ impl Node {
     }
 
     fn waiting(&self) -> bool {
-        self.status.phase == Phase::Ready && self.wishes.keys().any(|placement| !self.knows(*placement))
+        self.may_begin() && self.wishes.keys().any(|placement| !self.knows(*placement))
     }
 
     /// Sleeps until told to look, a signal comes, or the time is over.
@@ -633,6 +725,7 @@ impl Node {
         let mut descriptors = vec![
             PollFd::new(&self.socket, PollFlags::IN),
             PollFd::new(&self.signals.pipe, PollFlags::IN),
+            PollFd::new(self.view.bell(), PollFlags::IN),
         ];
         let commands = self.attempt.iter().flat_map(Attempt::descriptors);
         let logins = self.sessions.iter().flat_map(Sessions::descriptors);
@@ -645,6 +738,7 @@ impl Node {
         drain(&self.socket);
         let mut buffer = [0; 64];
         while self.signals.pipe.read(&mut buffer).is_ok_and(|length| length > 0) {}
+        while self.view.bell().read(&mut buffer).is_ok_and(|length| length > 0) {}
     }
 
     /// Ends everything. No verdict is written: the attempt did not end by itself, its node went away.

@@ -51,55 +51,97 @@ impl NotStarted {
     }
 }
 
-/// Starts a process as the leader of a process group of its own: stdin from `/dev/null`, stdout and stderr
-/// to their files, no other descriptor (all of ours close on exec), default signals and an empty mask (the
-/// standard library sees to both).
+/// A process that can be started at once: what may lie on a volume was found.
+#[derive(Debug)]
+pub struct Prepared {
+    process: Process,
+    environment: BTreeMap<String, String>,
+    program: PathBuf,
+    streams: [Stdio; 3],
+}
+
+/// Finds and opens what a process needs: stdin from `/dev/null`, stdout and stderr to their files. It takes as long as
+/// the volumes do on which those are.
 ///
 /// `defaults` are added where the plan's environment does not name them. Nothing is looked up after a fork,
 /// so that the cheap way of starting stays open to the standard library.
-pub fn start(process: &Process, defaults: &BTreeMap<String, String>, mark: &str) -> Result<Pid, NotStarted> {
-    start_with(process, defaults, mark, streams(process)?)
+pub fn prepare(process: &Process, defaults: &BTreeMap<String, String>) -> Result<Prepared, NotStarted> {
+    prepare_with(process, defaults, streams(process)?)
 }
 
-/// The streams that [`start`] gives to a process.
+/// The streams that [`prepare`] gives to a process.
 pub fn streams(process: &Process) -> Result<[Stdio; 3], NotStarted> {
     let (stdout, stderr) = outputs(process).map_err(|error| failed(process, &error))?;
     Ok([Stdio::null(), stdout.into(), stderr.into()])
 }
 
 /// The same with other stdin, stdout and stderr than the files that `process` names.
-pub fn start_with(
+pub fn prepare_with(
     process: &Process,
     defaults: &BTreeMap<String, String>,
-    mark: &str,
-    [stdin, stdout, stderr]: [Stdio; 3],
-) -> Result<Pid, NotStarted> {
+    streams: [Stdio; 3],
+) -> Result<Prepared, NotStarted> {
     let mut environment = defaults.clone();
     environment.extend(process.environment.clone());
-    environment.insert(MARK.to_owned(), mark.to_owned());
     let name = process.arguments.first().map_or("", String::as_str);
     let program = find(name, &environment, &process.directory)
         .ok_or_else(|| not_started(127, process, "the program was not found in PATH"))?;
     if !Path::new(&process.directory).is_dir() {
         return Err(not_started(126, process, "its working directory is not there"));
     }
-    let _first_to_die = FirstToDie::begin();
-    #[expect(clippy::disallowed_methods, reason = "the node is what starts processes")]
-    let mut command = Command::new(program);
-    let child = command
-        .arg0(name)
-        .args(process.arguments.iter().skip(1))
-        .env_clear()
-        .envs(environment)
-        .current_dir(&process.directory)
-        .stdin(stdin)
-        .stdout(stdout)
-        .stderr(stderr)
-        .process_group(0)
-        .spawn()
-        .map_err(|error| failed(process, &error))?;
-    // The handle is not kept: `reap` takes note of every child, adopted ones too.
-    Ok(Pid::from_child(&child))
+    Ok(Prepared {
+        process: process.clone(),
+        environment,
+        program,
+        streams,
+    })
+}
+
+/// Prepares and starts it.
+pub fn start_with(
+    process: &Process,
+    defaults: &BTreeMap<String, String>,
+    mark: &str,
+    streams: [Stdio; 3],
+) -> Result<Pid, NotStarted> {
+    prepare_with(process, defaults, streams)?.start(mark)
+}
+
+impl Prepared {
+    /// What it is.
+    pub fn name(&self) -> &str {
+        &self.process.name
+    }
+
+    /// Whether its end decides the job's.
+    pub fn decides(&self) -> bool {
+        self.process.decides
+    }
+
+    /// Starts it as the leader of a process group of its own: no other descriptor than its streams (all of ours close
+    /// on exec), default signals and an empty mask (the standard library sees to both).
+    pub fn start(mut self, mark: &str) -> Result<Pid, NotStarted> {
+        self.environment.insert(MARK.to_owned(), mark.to_owned());
+        let [stdin, stdout, stderr] = self.streams;
+        let arguments = &self.process.arguments;
+        let _first_to_die = FirstToDie::begin();
+        #[expect(clippy::disallowed_methods, reason = "the node is what starts processes")]
+        let mut command = Command::new(self.program);
+        let child = command
+            .arg0(arguments.first().map_or("", String::as_str))
+            .args(arguments.iter().skip(1))
+            .env_clear()
+            .envs(self.environment)
+            .current_dir(&self.process.directory)
+            .stdin(stdin)
+            .stdout(stdout)
+            .stderr(stderr)
+            .process_group(0)
+            .spawn()
+            .map_err(|error| failed(&self.process, &error))?;
+        // The handle is not kept: `reap` takes note of every child, adopted ones too.
+        Ok(Pid::from_child(&child))
+    }
 }
 
 /// A process that is not even tried.

@@ -63,6 +63,30 @@ impl Volumes {
         self.up.len()
     }
 
+    /// Those of them that programs mounted.
+    pub fn ids(&self) -> Vec<u32> {
+        self.up.iter().filter_map(|up| up.kept).collect()
+    }
+
+    /// Whether one of them has died: whoever uses it sees errors.
+    pub fn has_dead(&self, keep: &Keep) -> bool {
+        self.ids().into_iter().any(|id| keep.is_dead(id))
+    }
+
+    /// Takes those that have died out of sight; the next steps of [`Volumes::mount`] mount them anew.
+    pub fn renew(&mut self, tools: Tools<'_>) {
+        let is_dead = |up: &Up| up.kept.is_some_and(|id| tools.keep.borrow().is_dead(id));
+        let (dead, up) = std::mem::take(&mut self.up).into_iter().partition(is_dead);
+        self.up = up;
+        for up in dead {
+            if let Some(id) = hide(&up, tools) {
+                // Nothing can be brought to its store any more.
+                tools.keep.borrow_mut().remove(id);
+            }
+            self.waiting.push_back(up.mount);
+        }
+    }
+
     /// What their user is to know of how they were mounted; each is told once.
     pub fn notes(&mut self) -> Vec<String> {
         std::mem::take(&mut self.notes)
@@ -183,13 +207,13 @@ impl Volumes {
             let Some(up) = self.up.pop() else {
                 return Poll::Ready(());
             };
-            self.doing = hide(&up, tools).map(Doing::Down);
+            self.doing = hide(&up, tools).map(|id| Doing::Down(Lower::begin(id, now, &tools.keep.borrow())));
         }
     }
 }
 
-/// Takes a volume out of sight, and begins to take it away if nobody else uses it.
-fn hide(up: &Up, tools: Tools<'_>) -> Option<Lower> {
+/// Takes a volume out of sight. What programs mounted for it is to be taken away where nobody else uses it.
+fn hide(up: &Up, tools: Tools<'_>) -> Option<u32> {
     let Some(id) = up.kept else {
         if let Behind::Source(source) = &up.mount.behind {
             tools.view.hide(source, &up.mount.path);
@@ -199,5 +223,5 @@ fn hide(up: &Up, tools: Tools<'_>) -> Option<Lower> {
     let mut keep = tools.keep.borrow_mut();
     let at = keep.get(id)?.at.display().to_string();
     tools.view.hide(&at, &up.mount.path);
-    keep.part(id).then(|| Lower::begin(id))
+    keep.part(id).then_some(id)
 }

@@ -10,6 +10,7 @@ use trainyard_domain::state::JobEvent;
 use trainyard_store::{Role, StoreError, Token};
 
 use crate::access;
+use crate::exports::Exporting;
 use crate::login::Login;
 use crate::metrics::Metrics;
 use crate::ports::Ports;
@@ -29,6 +30,7 @@ pub struct App {
     pub(crate) metrics: Metrics,
     pub(crate) attempts: Attempts,
     pub(crate) login: Login,
+    pub(crate) exporting: Exporting,
     waker: Arc<Waker>,
     on_stop: Box<dyn Fn(Stop) + Send + Sync>,
     gc: OnceLock<GcHook>,
@@ -70,6 +72,7 @@ impl App {
             metrics: Metrics::new(),
             attempts: Attempts::default(),
             login: Login::default(),
+            exporting: Exporting::default(),
             waker,
             on_stop,
             gc: OnceLock::new(),
@@ -152,6 +155,9 @@ impl App {
                 Ok(progress) => {
                     if progress.nodes {
                         self.look_after_logins();
+                    }
+                    if progress.file_servers {
+                        self.look_after_exports();
                     }
                     if progress.again {
                         self.wake();

@@ -9,6 +9,7 @@ mod api;
 mod app;
 mod arm_error;
 mod dispatch;
+mod exports;
 mod folders;
 mod http;
 mod login;
@@ -22,6 +23,7 @@ mod settings;
 mod sign_in;
 
 pub use app::{App, GcHook, GcOutcome, StartError, Stop};
+pub use exports::{Exported, Exports};
 pub use http::Scheme;
 pub use login::Logins;
 pub use ports::{Clock, Ports, Random};

@@ -102,11 +102,11 @@ impl App {
         }
     }
 
-    /// Who is let in at a node, with the password. Nobody where there is no such node, or its cluster is being deleted.
+    /// Who is let in at a node, with the password, and the cluster whose account it is. Nobody where there is no such node, or its cluster is being deleted.
     ///
     /// # Errors
     /// The store's.
-    pub fn login_account(&self, node: Uid) -> Result<Option<UserAccountSettings>, StoreError> {
+    pub fn login_account(&self, node: Uid) -> Result<Option<(Uid, UserAccountSettings)>, StoreError> {
         self.ports.store.read(|s| {
             let Some((_, cluster)) = node_and_cluster(s, node)? else {
                 return Ok(None);
@@ -114,7 +114,8 @@ impl App {
             if cluster.meta.provisioning == Provisioning::Deleting {
                 return Ok(None);
             }
-            Ok(Some(s.cluster_secrets(&cluster)?.user_account_settings))
+            let settings = s.cluster_secrets(&cluster)?.user_account_settings;
+            Ok(Some((cluster.meta.uid, settings)))
         })
     }
 

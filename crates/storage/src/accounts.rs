@@ -11,6 +11,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::error::ELSEWHERE;
+use crate::remote::{Azure, Endpoint, FilesBy, SharedKey, Store};
 use crate::{AccountName, Kind, Owner, Place, RelativePath, Remote, ShareName, StorageError, beneath};
 
 /// New directories are written by their owner only, so that other users of the machine cannot plant files among a
@@ -34,6 +35,30 @@ pub enum Account {
     Directory(PathBuf),
     /// A store elsewhere.
     Remote(Arc<Remote>),
+    /// An account of Azure whose key comes with what mounts its shares.
+    KeyOfRequest(Unkeyed),
+}
+
+/// An account of Azure without its key.
+#[derive(Debug, Clone)]
+pub struct Unkeyed {
+    /// Where its containers are.
+    pub blob: Endpoint,
+    /// Where its file shares are.
+    pub file: Endpoint,
+    /// How nodes mount those.
+    pub files_by: FilesBy,
+}
+
+/// Where the files of an account are.
+#[derive(Debug, Clone, Copy)]
+pub enum At<'a> {
+    /// On this machine.
+    Here,
+    /// In this store.
+    Elsewhere(&'a Arc<Remote>),
+    /// In a store that needs a key, see [`Accounts::by_key`].
+    ElsewhereByKey,
 }
 
 impl Accounts {
@@ -58,18 +83,42 @@ impl Accounts {
     pub fn root(&self, account: &AccountName) -> Option<PathBuf> {
         match self.configured.get(account) {
             Some(Account::Directory(root)) => Some(root.clone()),
-            Some(Account::Remote(_)) => None,
+            Some(Account::Remote(_) | Account::KeyOfRequest(_)) => None,
             None => Some(self.default_root.join(account.as_str())),
         }
     }
 
-    /// The store of an account that is not on this machine.
+    /// Where an account's files are.
     #[must_use]
-    pub fn remote(&self, account: &AccountName) -> Option<&Arc<Remote>> {
+    pub fn at(&self, account: &AccountName) -> At<'_> {
         match self.configured.get(account) {
-            Some(Account::Remote(remote)) => Some(remote),
-            Some(Account::Directory(_)) | None => None,
+            Some(Account::Remote(remote)) => At::Elsewhere(remote),
+            Some(Account::KeyOfRequest(_)) => At::ElsewhereByKey,
+            Some(Account::Directory(_)) | None => At::Here,
         }
+    }
+
+    /// The store of an account that has no key of its own, by this one in base64; `None` where it is no key.
+    #[must_use]
+    pub fn by_key(&self, account: &AccountName, key: &str) -> Option<Arc<Remote>> {
+        let Some(Account::KeyOfRequest(unkeyed)) = self.configured.get(account) else {
+            return None;
+        };
+        let azure = Azure {
+            key: SharedKey::new(account.as_str(), key)?,
+            blob: unkeyed.blob.clone(),
+            file: unkeyed.file.clone(),
+            files_by: unkeyed.files_by,
+        };
+        Some(Arc::new(Remote::new(account.clone(), Store::Azure(azure))))
+    }
+
+    /// The accounts that have no key of their own.
+    pub fn without_key(&self) -> impl Iterator<Item = &AccountName> {
+        self.configured
+            .iter()
+            .filter(|(_, account)| matches!(account, Account::KeyOfRequest(_)))
+            .map(|(name, _)| name)
     }
 
     /// The accounts of the configuration, and those that have a directory in the data folder since they were used.

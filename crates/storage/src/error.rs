@@ -4,7 +4,7 @@ use std::io;
 
 use rustix::io::Errno;
 
-use crate::{BadPath, Place};
+use crate::{AccountName, BadPath, Place};
 
 /// Stands for an account that no directory of this machine belongs to.
 pub(crate) const ELSEWHERE: Errno = Errno::REMOTE;
@@ -56,6 +56,14 @@ pub enum StorageError {
         store: Box<str>,
         /// Its answer.
         said: Box<str>,
+    },
+    /// The account has no key here, and none that came with a request can be used.
+    #[error("the storage account {account} has no key of its own, and that of the job cannot be used: {why}")]
+    NoKey {
+        /// The account.
+        account: AccountName,
+        /// What is wrong with the other.
+        why: Box<str>,
     },
     /// The file system failed.
     #[error("{doing} {place} failed on the server: its file system must be looked at")]

@@ -33,7 +33,7 @@ mod remote;
 mod space;
 mod url;
 
-pub use accounts::{Account, Accounts};
+pub use accounts::{Account, Accounts, At, Unkeyed};
 pub use error::StorageError;
 pub use file_servers::{FileServers, FolderError, FolderName};
 pub use links::{LINK_PREFIX, LinkError, LinkKey};

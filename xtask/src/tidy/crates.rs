@@ -53,6 +53,11 @@ const ROOMS: &[Room] = &[
         may_use: &["domain"],
     },
     Room {
+        name: "nfs",
+        floor: 1,
+        may_use: &[],
+    },
+    Room {
         name: "engine-local",
         floor: 2,
         may_use: &["domain", "engine", "node"],
@@ -103,6 +108,7 @@ const ROOMS: &[Room] = &[
             "engine-local",
             "login",
             "migrate",
+            "nfs",
             "node",
             "sched",
             "server",
@@ -153,6 +159,11 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
         "migrate",
         &["axum", "hyper", "rusqlite", "tokio"],
         "a scanner turns text into text",
+    ),
+    (
+        "nfs",
+        &["axum", "hyper", "rusqlite", "tokio"],
+        "it is told what to export, and needs no runtime",
     ),
     ("storage", &["rusqlite"], "only the store speaks SQL"),
     (

@@ -44,6 +44,8 @@ pub struct StorageAccount {
     /// Of Azure: where its key is.
     pub key_file: Option<PathBuf>,
     pub key_variable: Option<String>,
+    /// Whether it comes with the requests instead.
+    pub key_of_requests: Option<bool>,
     /// Where it is reached, if not in the public cloud.
     pub blob_endpoint: Option<String>,
     pub file_endpoint: Option<String>,
@@ -82,12 +84,13 @@ impl StorageAccount {
     }
 
     /// The members that belong to one kind, and whether they are there.
-    fn members(&self) -> [(AccountKind, &'static str, bool); 12] {
+    fn members(&self) -> [(AccountKind, &'static str, bool); 13] {
         use AccountKind::{Azure, Directory, S3};
         [
             (Directory, "directory", self.directory.is_some()),
             (Azure, "key_file", self.key_file.is_some()),
             (Azure, "key_variable", self.key_variable.is_some()),
+            (Azure, "key_of_requests", self.key_of_requests == Some(true)),
             (Azure, "blob_endpoint", self.blob_endpoint.is_some()),
             (Azure, "file_endpoint", self.file_endpoint.is_some()),
             (Azure, "files", self.files.is_some()),
@@ -112,7 +115,7 @@ impl StorageAccount {
     const fn needed(&self) -> &'static [&'static [&'static str]] {
         match self.kind {
             AccountKind::Directory => &[&["directory"]],
-            AccountKind::Azure => &[&["key_file", "key_variable"]],
+            AccountKind::Azure => &[&["key_file", "key_variable", "key_of_requests"]],
             AccountKind::S3 => &[
                 &["endpoint"],
                 &["access_key_id"],
@@ -136,8 +139,13 @@ impl StorageAccount {
             let there = |member: &str| members.iter().any(|(_, other, there)| *there && *other == member);
             let given = one_of.iter().filter(|member| there(member)).count();
             if given != 1 {
-                let (first, rest) = (one_of.first().copied().unwrap_or_default(), one_of.get(1));
-                let or = rest.map_or(String::new(), |other| format!(", or {other},"));
+                let (first, rest) = (one_of.first().copied().unwrap_or_default(), one_of.get(1..));
+                let others = rest.unwrap_or_default().join(" or ");
+                let or = if others.is_empty() {
+                    others
+                } else {
+                    format!(", or {others},")
+                };
                 return Err(Unusable::Account {
                     key: format!("{name}.{first}"),
                     found: if given == 0 { "is missing" } else { "is not alone" },

@@ -1,6 +1,8 @@
 //! What values must be together, and nothing else tells.
 
-use super::{Config, RemoteLogin};
+use trainyard_engine::BRIDGE_NODES;
+
+use super::{Config, NetworkWish, Nfs, RemoteLogin};
 
 /// A configuration that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -88,6 +90,7 @@ pub fn check(config: &Config) -> Result<(), Unusable> {
         "5 to 1440 is possible",
     )?;
     remote_login(&config.remote_login)?;
+    nfs(&config.nfs)?;
     for (name, account) in &config.storage_accounts {
         account.check(&format!("storage_accounts.{name}"))?;
     }
@@ -109,6 +112,12 @@ pub fn check(config: &Config) -> Result<(), Unusable> {
             "1 to 100000 is possible",
         )?;
     }
+    require(
+        config.local.network != NetworkWish::Bridge || config.local.max_nodes <= BRIDGE_NODES,
+        "local.max_nodes",
+        config.local.max_nodes,
+        "1 to 1023 is possible with local.network = \"bridge\", since a bridge holds no more; take fewer, or \"loopback\"",
+    )?;
     let vaults = &config.key_vaults;
     for (key, value, most) in [
         ("key_vaults.timeout_seconds", vaults.timeout_seconds, 3600),
@@ -170,6 +179,28 @@ fn remote_login(login: &RemoteLogin) -> Result<(), Unusable> {
     )
 }
 
+/// Nobody is let in by an oversight, and where clients are told to go must be somewhere.
+fn nfs(nfs: &Nfs) -> Result<(), Unusable> {
+    require(
+        nfs.port > 0,
+        "nfs.port",
+        nfs.port,
+        "clients must know it: 1 to 65535 is possible",
+    )?;
+    require(
+        !nfs.enabled || nfs.listen.is_loopback() || !nfs.clients.is_empty(),
+        "nfs.listen",
+        nfs.listen,
+        "other machines reach it: say in nfs.clients which of them may mount, such as [\"10.0.0.0/24\"]",
+    )?;
+    require(
+        !nfs.enabled || !nfs.listen.is_unspecified() || nfs.public_address.is_some(),
+        "nfs.listen",
+        nfs.listen,
+        "set nfs.public_address to the address at which clients reach this machine",
+    )
+}
+
 /// Limits of what grows: none is so low that nothing could run.
 fn check_growth(config: &Config) -> Result<(), Unusable> {
     let limits = &config.limits;
@@ -212,6 +243,7 @@ fn check_growth(config: &Config) -> Result<(), Unusable> {
     for (key, value, least) in [
         ("retention.event_days", retention.event_days, 0),
         ("retention.operation_days", retention.operation_days, 1),
+        ("retention.image_days", retention.image_days, 0),
         ("retention.job_temp_minutes", retention.job_temp_minutes, 1),
         ("retention.every_minutes", retention.every_minutes, 1),
     ] {

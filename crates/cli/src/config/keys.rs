@@ -123,7 +123,7 @@ pub const KEYS: &[Key] = &[
         "local.max_nodes",
         Kind::Number,
         "64",
-        "Most nodes on this machine, all clusters together.",
+        "Most nodes on this machine, all clusters together; at most 1023 on a bridge.",
     ),
     key(
         "local.missing_gpus",
@@ -282,6 +282,12 @@ pub const KEYS: &[Key] = &[
         "How many minutes a node keeps the directory of a job that is over, when no other job comes; the next one's start removes it in any case.",
     ),
     key(
+        "retention.image_days",
+        Kind::Number,
+        "30",
+        "How many days an image is kept that came here for [containers](containers.md) and that no job has used since. 0 is for ever.",
+    ),
+    key(
         "retention.every_minutes",
         Kind::Number,
         "60",
@@ -392,6 +398,12 @@ pub const KEYS: &[Key] = &[
         "Or the variable of the server's environment with the key.",
     ),
     key(
+        "storage_accounts.NAME.key_of_requests",
+        Kind::Flag,
+        "false",
+        "Or that it comes with each request that mounts, in `accountKey` or `accountKeySecretReference`.",
+    ),
+    key(
         "storage_accounts.NAME.blob_endpoint",
         Kind::Text,
         "`https://NAME.blob.core.windows.net`",
@@ -456,6 +468,37 @@ pub const KEYS: &[Key] = &[
         Kind::Text,
         "`file-servers` in the data folder",
         "Where the folders of file servers lie. Move them along when you change it.",
+    ),
+    key(
+        "nfs.enabled",
+        Kind::Flag,
+        "false",
+        "Export file servers by NFS. It takes root and nfs-ganesha. See [file servers](file-servers.md).",
+    ),
+    key(
+        "nfs.listen",
+        Kind::Text,
+        "127.0.0.1",
+        "Address to export them at. With another than a loopback address other machines reach it; then `nfs.clients` is needed.",
+    ),
+    key("nfs.port", Kind::Number, "2049", "Port there."),
+    key(
+        "nfs.clients",
+        Kind::List,
+        "this machine",
+        "Addresses and networks, such as `10.0.0.0/24`, that may mount. Each of them reads and writes all file servers.",
+    ),
+    key(
+        "nfs.public_address",
+        Kind::Text,
+        "`nfs.listen`",
+        "Address that clients are told. A server that exports at `0.0.0.0` or `::` needs it.",
+    ),
+    key(
+        "nfs.program",
+        Kind::Text,
+        "`ganesha.nfsd` in PATH",
+        "The NFS server's program.",
     ),
     key(
         "secrets.key_file",

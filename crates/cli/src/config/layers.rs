@@ -221,6 +221,7 @@ fn absolute(config: &mut Config, folder: &Path) {
         &mut config.tls.key,
         &mut config.log.file,
         &mut config.file_servers.directory,
+        &mut config.nfs.program,
         &mut config.containers.program,
         &mut config.containers.images,
         &mut config.secrets.key_file,

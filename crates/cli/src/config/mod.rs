@@ -19,6 +19,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use trainyard_nfs::Client;
 use trainyard_node::container::{Choice, Pull};
 
 use accounts::StorageAccount;
@@ -50,6 +51,7 @@ pub struct Config {
     pub vm_sizes: BTreeMap<String, VmSize>,
     pub storage_accounts: BTreeMap<String, StorageAccount>,
     pub file_servers: FileServers,
+    pub nfs: Nfs,
     pub secrets: Secrets,
     pub key_vaults: KeyVaults,
 }
@@ -180,6 +182,7 @@ pub struct Retention {
     pub events: u64,
     pub operation_days: u32,
     pub job_temp_minutes: u32,
+    pub image_days: u32,
     pub every_minutes: u32,
 }
 
@@ -257,6 +260,20 @@ pub struct FileServers {
     pub directory: Option<PathBuf>,
 }
 
+/// `[nfs]`: file servers for clients beyond the nodes of this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Nfs {
+    pub enabled: bool,
+    pub listen: IpAddr,
+    pub port: u16,
+    /// Who may mount; nobody named is this machine.
+    pub clients: Vec<Client>,
+    /// What clients are told where `listen` is not what they can reach.
+    pub public_address: Option<IpAddr>,
+    pub program: Option<PathBuf>,
+}
+
 /// `[secrets]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -313,6 +330,7 @@ impl Default for Config {
             vm_sizes: BTreeMap::new(),
             storage_accounts: BTreeMap::new(),
             file_servers: FileServers::default(),
+            nfs: Nfs::default(),
             secrets: Secrets::default(),
             key_vaults: KeyVaults::default(),
         }
@@ -363,6 +381,19 @@ impl Default for RemoteLogin {
     }
 }
 
+impl Default for Nfs {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            listen: IpAddr::from([127, 0, 0, 1]),
+            port: 2049,
+            clients: Vec::new(),
+            public_address: None,
+            program: None,
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -382,6 +413,7 @@ impl Default for Retention {
             events: 2_000_000,
             operation_days: 7,
             job_temp_minutes: 60,
+            image_days: 30,
             every_minutes: 60,
         }
     }

@@ -224,6 +224,14 @@ fn values_out_of_range_are_refused() {
     ] {
         assert!(place.refusal(&[(key, text)]).starts_with(key), "{key}");
     }
+    let on_a_bridge = |nodes| [("local.network", "bridge"), ("local.max_nodes", nodes)];
+    place.load(&on_a_bridge("1023")).unwrap();
+    place.load(&[("local.max_nodes", "1024")]).unwrap();
+    let refusal = place.refusal(&on_a_bridge("1024"));
+    assert!(
+        refusal.starts_with("local.max_nodes is 1024") && refusal.contains("1 to 1023"),
+        "{refusal}"
+    );
     place.write(
         DEFAULT_FILE,
         "[vm_sizes.A]\ncores = 0\nmemory = 1\nfamily = \"F\"\n",
@@ -374,6 +382,32 @@ fn an_account_has_the_members_of_its_kind_and_no_others() {
     place.load(&[]).unwrap();
 }
 
+#[test]
+fn file_servers_are_exported_to_nobody_by_an_oversight() {
+    let place = Place::new(&[]);
+    for (text, refused) in [
+        (
+            "listen = \"0.0.0.0\"\npublic_address = \"10.0.0.4\"",
+            "nfs.listen is 0.0.0.0: other machines reach it",
+        ),
+        (
+            "listen = \"0.0.0.0\"\nclients = [\"10.0.0.0/8\"]",
+            "nfs.listen is 0.0.0.0: set nfs.public_address",
+        ),
+        ("port = 0", "nfs.port is 0"),
+        ("clients = [\"*\"]", "the configuration file"),
+    ] {
+        place.write(DEFAULT_FILE, &format!("[nfs]\nenabled = true\n{text}\n"));
+        let said = place.refusal(&[]);
+        assert!(said.starts_with(refused), "{said}");
+    }
+    let whole = "listen = \"0.0.0.0\"\nclients = [\"10.0.0.0/8\"]\npublic_address = \"10.0.0.4\"";
+    place.write(DEFAULT_FILE, &format!("[nfs]\nenabled = true\n{whole}\n"));
+    assert_eq!(place.load(&[]).unwrap().nfs.clients.len(), 1);
+    place.write(DEFAULT_FILE, "");
+    assert!(!place.load(&[]).unwrap().nfs.enabled);
+}
+
 /// Every member set, by a literal that does not compile when one is missing.
 fn full() -> Config {
     let some = || Some(PathBuf::from("x"));
@@ -436,6 +470,7 @@ fn full() -> Config {
             events: 1,
             operation_days: 1,
             job_temp_minutes: 1,
+            image_days: 1,
             every_minutes: 1,
         },
         log: Log {
@@ -470,6 +505,7 @@ fn full() -> Config {
                 directory: some(),
                 key_file: some(),
                 key_variable: text(),
+                key_of_requests: Some(true),
                 blob_endpoint: text(),
                 file_endpoint: text(),
                 files: Some(Files::Rclone),
@@ -483,6 +519,14 @@ fn full() -> Config {
         )]
         .into(),
         file_servers: FileServers { directory: some() },
+        nfs: Nfs {
+            enabled: true,
+            listen: IpAddr::from([127, 0, 0, 1]),
+            port: 1,
+            clients: Client::of_this_machine(),
+            public_address: Some(IpAddr::from([127, 0, 0, 1])),
+            program: some(),
+        },
         secrets: Secrets { key_file: some() },
         key_vaults: KeyVaults {
             folder: some(),

@@ -6,16 +6,20 @@
 
 mod drafts;
 mod file_servers;
+mod images;
 mod nodes;
 mod store;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use trainyard_node::disk_bytes;
+use trainyard_engine_local::container_store;
+use trainyard_node::{container, disk_bytes};
 use trainyard_server::Kept;
 use trainyard_storage::FileServers;
 use trainyard_store::{Store, StoreError};
@@ -127,6 +131,12 @@ pub struct House<'a> {
     pub file_servers: FileServers,
     /// How long rows are kept.
     pub kept: Kept,
+    /// How containers are run.
+    pub containers: container::Settings,
+    /// How long images are kept that no job uses; `None` is for ever.
+    pub images_kept: Option<Duration>,
+    /// What programs find in their environment.
+    pub variables: BTreeMap<String, String>,
 }
 
 /// All rooms.
@@ -137,6 +147,14 @@ pub fn all(house: House<'_>) -> Vec<Box<dyn Room>> {
         Box::new(nodes::Shared::new(&house.engine, house.store.clone())),
         Box::new(file_servers::Gone(house.file_servers)),
         Box::new(drafts::Drafts::new(house.data, &house.engine)),
+        Box::new(images::Images {
+            settings: container::Settings {
+                store: container_store(&house.engine),
+                ..house.containers
+            },
+            variables: house.variables,
+            kept: house.images_kept,
+        }),
         Box::new(store::Events::new(house.store.clone(), house.kept)),
     ];
     // A server releases its nodes by itself, and needs its store open.

@@ -41,6 +41,9 @@ fn yard() -> Yard {
         closed: None,
         file_servers: FileServers::new(base.path().join("file-servers")),
         kept: Kept::default(),
+        containers: container::Settings::default(),
+        images_kept: Some(Duration::from_secs(86_400)),
+        variables: BTreeMap::new(),
     });
     Yard { base, rooms }
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use trainyard_storage::{
     Account, AccountName, Accounts, Azure, Credentials, Endpoint, FilesBy, Remote, S3, SharedKey, Store,
+    Unkeyed,
 };
 
 use crate::config::Config;
@@ -61,7 +62,13 @@ fn account(
             let directory = directory.with_context(|| format!("{key}.directory is missing"))?;
             return Ok(Account::Directory(directory));
         }
-        AccountKind::Azure => Store::Azure(azure(key, name, given, surroundings)?),
+        AccountKind::Azure => {
+            let unkeyed = unkeyed(key, name, given)?;
+            if given.key_of_requests == Some(true) {
+                return Ok(Account::KeyOfRequest(unkeyed));
+            }
+            Store::Azure(azure(key, name, given, unkeyed, surroundings)?)
+        }
         AccountKind::S3 => Store::S3(s3(key, given, surroundings)?),
     };
     Ok(Account::Remote(Arc::new(Remote::new(name.clone(), store))))
@@ -71,6 +78,7 @@ fn azure(
     key: &str,
     name: &AccountName,
     given: &StorageAccount,
+    unkeyed: Unkeyed,
     surroundings: &Surroundings,
 ) -> anyhow::Result<Azure> {
     let secret = Secret {
@@ -85,13 +93,21 @@ fn azure(
             secret.origin()
         )
     })?;
+    Ok(Azure {
+        key: shared,
+        blob: unkeyed.blob,
+        file: unkeyed.file,
+        files_by: unkeyed.files_by,
+    })
+}
+
+fn unkeyed(key: &str, name: &AccountName, given: &StorageAccount) -> anyhow::Result<Unkeyed> {
     let endpoint = |member: &str, own: &Option<String>, service: &str| {
         let public = format!("https://{name}.{service}.core.windows.net");
         Endpoint::parse(own.as_deref().unwrap_or(&public))
             .with_context(|| format!("{key}.{member} is no address"))
     };
-    Ok(Azure {
-        key: shared,
+    Ok(Unkeyed {
         blob: endpoint("blob_endpoint", &given.blob_endpoint, "blob")?,
         file: endpoint("file_endpoint", &given.file_endpoint, "file")?,
         files_by: match given.files.unwrap_or_default() {
@@ -189,6 +205,8 @@ fn read_private(path: &Path) -> anyhow::Result<String> {
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
+    use trainyard_storage::At;
+
     use super::*;
 
     const KEY: &str = "c2VjcmV0LWh1c2g3Mzkx";
@@ -211,12 +229,27 @@ mod tests {
     fn accounts_are_what_their_kind_says() {
         let azure = "[storage_accounts.Prod]\nkind = \"azure\"\nkey_variable = \"PROD_KEY\"\n";
         let made = made(azure, &[("PROD_KEY", KEY)]).unwrap();
-        let remote = made.remote(&name("prod")).unwrap();
+        let At::Elsewhere(remote) = made.at(&name("prod")) else {
+            panic!("it is a store");
+        };
         let shown = format!("{remote:?}");
         assert!(shown.contains("https://prod.blob.core.windows.net"), "{shown}");
         assert!(!shown.contains("hush7391") && !shown.contains(KEY), "{shown}");
         assert!(made.root(&name("prod")).is_none() && made.root(&name("other")).is_some());
         assert!(made.known().unwrap().contains(&name("prod")));
+    }
+
+    #[test]
+    fn an_account_may_have_its_key_from_requests() {
+        let azure = "[storage_accounts.Prod]\nkind = \"azure\"\nkey_of_requests = true\n";
+        let made = made(azure, &[]).unwrap();
+        assert!(matches!(made.at(&name("prod")), At::ElsewhereByKey));
+        assert!(made.root(&name("prod")).is_none() && made.known().unwrap().contains(&name("prod")));
+        assert!(made.by_key(&name("prod"), "no base64!").is_none());
+        let shown = format!("{:?}", made.by_key(&name("prod"), KEY).unwrap());
+        assert!(shown.contains("https://prod.blob.core.windows.net"), "{shown}");
+        assert!(!shown.contains("hush7391") && !shown.contains(KEY), "{shown}");
+        assert!(made.by_key(&name("other"), KEY).is_none());
     }
 
     #[test]

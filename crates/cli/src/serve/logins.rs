@@ -6,8 +6,7 @@ use std::sync::{Arc, Weak};
 
 use tracing::{error, info};
 use trainyard_domain::ids::Uid;
-use trainyard_domain::spec::UserAccountSettings;
-use trainyard_login::{Doors, HostKey, Limits, Note, Outcome, Way, Yard};
+use trainyard_login::{Account, Doors, HostKey, Limits, Note, Outcome, Sum, Way, Yard};
 use trainyard_node::files::Folder;
 use trainyard_server::{App, Logins, Random};
 
@@ -52,6 +51,25 @@ fn shown(listen: IpAddr) -> String {
     listen.to_string()
 }
 
+/// Several refusals in words.
+fn together(sum: &Sum) -> String {
+    let Sum {
+        connections,
+        tries,
+        locked,
+        ..
+    } = sum;
+    let mut addresses: Vec<String> = sum.addresses.iter().map(ToString::to_string).collect();
+    if sum.and_others {
+        addresses.push("others".to_owned());
+    }
+    let addresses = addresses.join(", ");
+    format!(
+        "since the last such event {connections} more connections with {tries} wrong keys or passwords, and {locked} times \
+         too many wrong passwords, from {addresses}"
+    )
+}
+
 /// What the doors ask and tell. The service is gone before them.
 struct OfService {
     app: Weak<App>,
@@ -59,10 +77,11 @@ struct OfService {
 }
 
 impl Yard for OfService {
-    fn account(&self, node: Uid) -> Option<UserAccountSettings> {
+    fn account(&self, node: Uid) -> Option<Account> {
         let found = self.app.upgrade()?.login_account(node);
         let found = found.inspect_err(|error| error!(%node, %error, "nobody is let in: the store failed"));
-        found.ok().flatten()
+        let (cluster, settings) = found.ok().flatten()?;
+        Some(Account { cluster, settings })
     }
 
     fn folder(&self, node: Uid) -> Folder {
@@ -84,6 +103,7 @@ impl Yard for OfService {
                 "locked",
                 format!("too many wrong passwords from {from}; none is taken from there for a while"),
             ),
+            Outcome::More(sum) => ("refused", together(&sum)),
         };
         let Some(app) = self.app.upgrade() else { return };
         if let Err(error) = app.note_login(node, &user, what, detail) {

@@ -2,7 +2,9 @@
 
 mod accounts;
 mod backup;
+mod exports;
 mod files;
+mod hidden;
 mod key;
 mod listen;
 mod logins;
@@ -18,6 +20,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 pub use backup::{backup, restore};
+pub use exports::{Exportable, exportable};
 pub use key::{Keys, keys};
 pub use scratch::{Scratch, Scratches};
 pub use settings::level;
@@ -26,6 +29,7 @@ use tokio::sync::oneshot;
 use tracing::info;
 use trainyard_engine_local::{LocalEngine, NodeProgram, end_all};
 use trainyard_login::Doors;
+use trainyard_nfs::Exporter;
 use trainyard_server::{App, GcHook, Ports, Random, SignInKey, Stop};
 use trainyard_storage::{AccountName, Kind, LinkKey, ShareName};
 use trainyard_store::lock::FolderLock;
@@ -127,9 +131,10 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
     );
     app.ensure_admin_token(&files::admin_token(&data, &random)?)?;
     app.look_after_folders()?;
+    let exporter = exports::open(config, surroundings, &app)?;
     let doors = logins::open(config, &app)?;
     app.open_logins()?;
-    let rooms = rooms::Rooms::new(config, store.clone());
+    let rooms = rooms::Rooms::new(config, surroundings, store.clone());
     app.set_gc(gc_hook(Arc::clone(&rooms)));
     let listening = Listening::open(config).await?;
     let url = listening.url.clone();
@@ -141,6 +146,7 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
         store,
         engine,
         doors,
+        exporter,
         vaults,
         data,
         grace: config.local.grace_seconds,
@@ -171,6 +177,7 @@ struct House {
     store: Store,
     engine: Arc<LocalEngine>,
     doors: Option<Arc<Doors>>,
+    exporter: Option<Arc<Exporter>>,
     vaults: Option<Fetcher>,
     data: PathBuf,
     grace: u32,
@@ -236,6 +243,9 @@ impl House {
         // Nobody opens them again now.
         if let Some(doors) = &self.doors {
             doors.close();
+        }
+        if let Some(exporter) = self.exporter {
+            tokio::task::spawn_blocking(move || exporter.end()).await?;
         }
         if how == Ending::NodesToo {
             self.app.requeue_all()?;
@@ -308,6 +318,7 @@ pub fn node(folder: &Path) -> anyhow::Result<()> {
 /// Ends the nodes of a data folder without a server.
 pub fn end_nodes(data: &Path, patience: Duration) -> anyhow::Result<usize> {
     let _lock = FolderLock::acquire(data)?;
+    exports::end_exports(data)?;
     Ok(end_all(&settings::engine_root(data), patience)?)
 }
 

@@ -26,8 +26,8 @@ pub struct Rooms {
 
 impl Rooms {
     /// Those of the server with this configuration.
-    pub fn new(config: &Config, store: Store) -> Arc<Rooms> {
-        let rooms = rooms::all(house(config, store, None));
+    pub fn new(config: &Config, surroundings: &Surroundings, store: Store) -> Arc<Rooms> {
+        let rooms = rooms::all(house(config, surroundings, store, None));
         Arc::new(Rooms {
             rooms: Mutex::new(rooms),
             every: Duration::from_secs(60 * u64::from(config.retention.every_minutes)),
@@ -73,7 +73,14 @@ fn say(report: &Report) {
     }
 }
 
-fn house<'a>(config: &'a Config, store: Store, closed: Option<&Path>) -> House<'a> {
+fn house<'a>(
+    config: &'a Config,
+    surroundings: &Surroundings,
+    store: Store,
+    closed: Option<&Path>,
+) -> House<'a> {
+    let image_days = config.retention.image_days;
+    let variables = surroundings.variables.iter();
     House {
         data: config.data(),
         engine: settings::engine_root(config.data()),
@@ -81,6 +88,11 @@ fn house<'a>(config: &'a Config, store: Store, closed: Option<&Path>) -> House<'
         closed: closed.map(Path::to_owned),
         file_servers: settings::file_servers(config),
         kept: settings::kept(config),
+        containers: settings::containers(config),
+        images_kept: (image_days > 0).then(|| Duration::from_secs(86_400 * u64::from(image_days))),
+        variables: variables
+            .filter_map(|(name, value)| Some((name.to_str()?.to_owned(), value.to_str()?.to_owned())))
+            .collect(),
     }
 }
 
@@ -101,7 +113,10 @@ pub fn gc(config: &Config, surroundings: &Surroundings, how: How) -> anyhow::Res
         data.display()
     );
     let store = key::open_store(config, surroundings)?;
-    let report = rooms::visit(&rooms::all(house(config, store.clone(), Some(&file))), how);
+    let report = rooms::visit(
+        &rooms::all(house(config, surroundings, store.clone(), Some(&file))),
+        how,
+    );
     store.close();
     Ok(report)
 }

@@ -55,7 +55,8 @@ impl Engine for NoNodes {
             jobs_root: String::new(),
             shared_root: String::new(),
             remote_shell: String::new(),
-            one_machine: true,
+            share_loopback: true,
+            share_cores: true,
             apart: false,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use trainyard_server::{Kept, Quotas, Settings, VmSize};
 use trainyard_storage::{AccountName, FileServers, Owner};
 use trainyard_vaults::{Fetcher, Vaults};
 
+use super::hidden;
 use super::ports::monotonic;
 use crate::config::catalogue::{FAMILIES, has_premium_storage};
 use crate::config::layers::Surroundings;
@@ -206,7 +207,7 @@ fn isolation(config: &Config) -> anyhow::Result<Option<IsolationSettings>> {
         );
         return Ok(None);
     }
-    let hidden = hidden(config)?;
+    let hidden = hidden::of(config)?;
     match isolation_here(&hidden) {
         Ok(()) => Ok(Some(IsolationSettings {
             hidden,
@@ -234,29 +235,7 @@ pub fn level(config: &Config) -> anyhow::Result<Result<(), String>> {
     if config.local.level == LevelWish::Plain {
         return Ok(Err("local.level asks for it".to_owned()));
     }
-    Ok(isolation_here(&hidden(config)?).map_err(|error| error.to_string()))
-}
-
-/// What jobs of isolated nodes must not see: the data folder, and what else the configuration keeps data or keys in.
-/// Folders are made if missing: one that comes later would not be hidden.
-fn hidden(config: &Config) -> anyhow::Result<Vec<PathBuf>> {
-    let accounts = || config.storage_accounts.values();
-    let folders = [Some(config.data()), config.file_servers.directory.as_deref()];
-    let folders = folders.into_iter().flatten();
-    let mut hidden = Vec::new();
-    for folder in folders.chain(accounts().filter_map(|account| account.directory.as_deref())) {
-        std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-        hidden.push(folder.canonicalize()?);
-    }
-    let own = [
-        &config.tls.key,
-        &config.secrets.key_file,
-        &config.key_vaults.folder,
-    ];
-    let of_accounts = accounts().flat_map(|account| [&account.key_file, &account.secret_access_key_file]);
-    let keys = own.into_iter().chain(of_accounts).flatten();
-    hidden.extend(keys.filter_map(|key| key.canonicalize().ok()));
-    Ok(hidden)
+    Ok(isolation_here(&hidden::of(config)?).map_err(|error| error.to_string()))
 }
 
 /// How containers are run; the engine says where their images are kept.

@@ -69,7 +69,7 @@ pub(super) fn of_launchers(job: &JobLaunch<'_>, node: u32) -> Variables {
 
 /// What makes any `mpirun` reach the nodes of its job, the user's own call of it too. A user's variables win.
 ///
-/// Nodes that share a machine and its loopback interface must be told to use that, and not to fight for cores. What
+/// Nodes that share a loopback interface must be told to use it, those that share cores not to fight for them. What
 /// Open MPI keeps in files goes to the job's directory `job_temp` on each node, and so its helpers read the variables of
 /// their own node instead of the master's: in one directory the helpers of two nodes overwrite each other's files and
 /// crash, and in `/tmp` jobs that end race with jobs that begin.
@@ -90,14 +90,18 @@ pub(super) fn of_mpi(paths: &NodePaths, job_temp: &str) -> Variables {
         ("PRTE_MCA_plm_ssh_agent", shell),
         ("PRTE_MCA_prte_tmpdir_base", job_temp),
     ];
-    if paths.one_machine {
+    if paths.share_cores {
+        all.extend([
+            ("OMPI_MCA_hwloc_base_binding_policy", "none"),
+            ("OMPI_MCA_mpi_yield_when_idle", "1"),
+            ("PRTE_MCA_hwloc_default_binding_policy", "none"),
+        ]);
+    }
+    if paths.share_loopback {
         all.extend([
             ("HYDRA_IFACE", "lo"),
             ("I_MPI_HYDRA_IFACE", "lo"),
             ("OMPI_MCA_btl_tcp_if_exclude", "docker0"),
-            ("OMPI_MCA_hwloc_base_binding_policy", "none"),
-            ("OMPI_MCA_mpi_yield_when_idle", "1"),
-            ("PRTE_MCA_hwloc_default_binding_policy", "none"),
         ]);
     } else if paths.apart {
         // Each has a network of its own, with this link in it.

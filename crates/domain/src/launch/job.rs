@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::ids::Uid;
+use crate::spec::KeysOfRequests;
 use crate::state::BatchAiError;
 
 use super::attempt::JobLaunch;
@@ -15,7 +16,9 @@ use super::work::Work;
 
 /// What each node has to do for the job, or what the job asks for that this version cannot do.
 pub fn job_plans(job: &JobLaunch<'_>) -> Result<Vec<(Uid, LaunchPlan)>, BatchAiError> {
-    if let Some(error) = job_unavailable(job.spec).or_else(|| vault_unavailable(job.spec)) {
+    if let Some(error) =
+        job_unavailable(job.spec).or_else(|| vault_unavailable(job.spec, &KeysOfRequests::default()))
+    {
         return Err(error);
     }
     let work = Work::of(job.spec);

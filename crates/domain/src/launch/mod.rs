@@ -37,6 +37,8 @@ pub use caps::Caps;
 pub use container::{Container, FAILED_STARTING_CONTAINER, Login};
 pub use expand::expand;
 pub use job::job_plans;
+pub use mounts::key_of;
+pub(crate) use mounts::visit_keys;
 pub use node::{NodeLaunch, node_plan};
 pub use path::FIXED_MOUNT_ROOT;
 pub use place::{STDOUTERR, locate, outputs};

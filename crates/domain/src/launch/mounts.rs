@@ -1,6 +1,6 @@
 //! Volumes: what is behind each, and where it appears.
 
-use crate::spec::{AzureFileShareReference, MountVolumes};
+use crate::spec::{AzureFileShareReference, KeysOfRequests, MountVolumes, SecretSource};
 use crate::state::{OutputPlace, Share, ShareKind};
 
 use super::asked::Asked;
@@ -107,6 +107,41 @@ pub(super) fn mounts(
         .collect();
     mounts.sort_by_key(|mount| mount.path.split('/').count());
     mounts
+}
+
+/// The key that comes with a share or container; the first, where it is asked for twice.
+pub fn key_of<'a>(all: &'a MountVolumes, wanted: &Share) -> Option<&'a SecretSource> {
+    let is_it = |place: Option<OutputPlace>| place.is_some_and(|place| place.share == *wanted);
+    let shares = all.azure_file_shares.iter();
+    let shares = shares.map(|share| (file_share(share), &share.credentials));
+    let blobs = all.azure_blob_file_systems.iter().map(|blob| {
+        let place = place(&blob.account_name, ShareKind::Blob, &blob.container_name, "");
+        (place, &blob.credentials)
+    });
+    let mut all = shares.chain(blobs);
+    all.find_map(|(place, credentials)| is_it(place).then_some(credentials))
+}
+
+/// Shows each key of an account that has none of its own, with the member that would hold a reference. `at` is the
+/// member that holds the volumes.
+pub(crate) fn visit_keys(
+    all: &mut MountVolumes,
+    at: &str,
+    keys: &KeysOfRequests,
+    visit: &mut dyn FnMut(String, &mut SecretSource),
+) {
+    for (i, share) in all.azure_file_shares.iter_mut().enumerate() {
+        if file_share(share).is_some_and(|place| keys.contains(&place.share.account)) {
+            let member = format!("{at}.azureFileShares[{i}].credentials.accountKeySecretReference");
+            visit(member, &mut share.credentials);
+        }
+    }
+    for (i, blob) in all.azure_blob_file_systems.iter_mut().enumerate() {
+        if keys.contains(&blob.account_name) {
+            let member = format!("{at}.azureBlobFileSystems[{i}].credentials.accountKeySecretReference");
+            visit(member, &mut blob.credentials);
+        }
+    }
 }
 
 fn volume(member: String, relative: &str, behind: Option<Behind>) -> Volume {

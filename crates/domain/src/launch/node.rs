@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use crate::ids::{GpuId, Uid};
-use crate::spec::{ClusterSpec, SetupTask};
+use crate::spec::{ClusterSpec, KeysOfRequests, SetupTask};
 use crate::state::{BatchAiError, Share};
 
 use super::behind::Behind;
@@ -40,7 +40,9 @@ pub struct NodeLaunch<'a> {
 
 /// What the node has to be, or what its cluster asks for that this version cannot do.
 pub fn node_plan(node: &NodeLaunch<'_>) -> Result<NodePlan, BatchAiError> {
-    if let Some(error) = cluster_unavailable(node.cluster).or_else(|| vault_unavailable(node.cluster)) {
+    if let Some(error) = cluster_unavailable(node.cluster)
+        .or_else(|| vault_unavailable(node.cluster, &KeysOfRequests::default()))
+    {
         return Err(error);
     }
     let setup = node.cluster.node_setup.as_ref();

@@ -191,8 +191,10 @@ pub struct NodePaths {
     pub shared_root: String,
     /// Program that is called as `ssh` is, `PROGRAM ADDRESS COMMAND…`, and runs the command on that node of the job.
     pub remote_shell: String,
-    /// Whether all nodes are on one machine and reach one another by its loopback interface.
-    pub one_machine: bool,
+    /// Whether the node has the network of its machine and reaches the others by the loopback interface there.
+    pub share_loopback: bool,
+    /// Whether all nodes are on one machine and run on the same cores.
+    pub share_cores: bool,
     /// Whether nodes of one machine share no memory, although libraries may take them for one host.
     pub apart: bool,
 }

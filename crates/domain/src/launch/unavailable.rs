@@ -1,6 +1,6 @@
 //! What this version cannot do yet, said by name and never in silence.
 
-use crate::spec::{ClusterSpec, JobSpec, MountVolumes, Vaulted};
+use crate::spec::{ClusterSpec, JobSpec, KeysOfRequests, MountVolumes, Vaulted};
 use crate::state::BatchAiError;
 
 use super::mounts::volumes;
@@ -28,8 +28,9 @@ fn volume_unavailable(mounts: Option<&MountVolumes>, at: &str) -> Option<BatchAi
 }
 
 /// Why nothing can be started from the spec as it is, if so: a secret of it lies in a key vault, and was not fetched.
-pub fn vault_unavailable(spec: &(impl Vaulted + Clone)) -> Option<BatchAiError> {
-    let (member, reference) = spec.first_reference()?;
+/// `keys` are the accounts whose keys it must bring along.
+pub fn vault_unavailable(spec: &(impl Vaulted + Clone), keys: &KeysOfRequests) -> Option<BatchAiError> {
+    let (member, reference) = spec.first_reference(keys)?;
     let in_clear = member.replace("SecretReference", "");
     let text = format!(
         "{member} is in the key vault {}, and this server fetches nothing from key vaults: set key_vaults.folder or \

@@ -1,7 +1,10 @@
 //! Secrets that lie in key vaults.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
+use crate::launch::visit_keys;
 use crate::resource_id::ResourceId;
 use crate::spec::{ClusterSpec, JobSpec, SecretSource, SecretVariable};
 
@@ -67,20 +70,36 @@ fn part(text: &str) -> Option<String> {
     good.then(|| text.to_owned())
 }
 
+/// Storage accounts that have no key of their own here: what mounts their shares brings it along.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeysOfRequests(BTreeSet<String>);
+
+impl KeysOfRequests {
+    /// Those of these names.
+    pub fn of(accounts: impl IntoIterator<Item = String>) -> KeysOfRequests {
+        let lower = accounts.into_iter().map(|name| name.to_ascii_lowercase());
+        KeysOfRequests(lower.collect())
+    }
+
+    /// Whether an account is one of them.
+    pub fn contains(&self, account: &str) -> bool {
+        self.0.contains(&account.to_ascii_lowercase())
+    }
+}
+
 /// A spec of which something may lie in a key vault.
 pub trait Vaulted {
-    /// Shows each secret without which nothing can be started, with the member that would hold a reference.
-    ///
-    /// The keys of storage accounts are not among them: a share is a directory of this machine.
-    fn needed(&mut self, visit: &mut dyn FnMut(String, &mut SecretSource));
+    /// Shows each secret without which nothing can be started, with the member that would hold a reference. Of the keys
+    /// of storage accounts these are the ones of `keys`: the others have their own, or are directories.
+    fn needed(&mut self, keys: &KeysOfRequests, visit: &mut dyn FnMut(String, &mut SecretSource));
 
     /// The first reference among [`Vaulted::needed`], and its member.
-    fn first_reference(&self) -> Option<(String, KeyVaultSecretReference)>
+    fn first_reference(&self, keys: &KeysOfRequests) -> Option<(String, KeyVaultSecretReference)>
     where
         Self: Clone,
     {
         let mut found = None;
-        self.clone().needed(&mut |member, source| {
+        self.clone().needed(keys, &mut |member, source| {
             if let (None, SecretSource::Vault(reference)) = (&found, source) {
                 found = Some((member, reference.clone()));
             }
@@ -90,7 +109,10 @@ pub trait Vaulted {
 }
 
 impl Vaulted for JobSpec {
-    fn needed(&mut self, visit: &mut dyn FnMut(String, &mut SecretSource)) {
+    fn needed(&mut self, keys: &KeysOfRequests, visit: &mut dyn FnMut(String, &mut SecretSource)) {
+        if let Some(volumes) = &mut self.mount_volumes {
+            visit_keys(volumes, "properties.mountVolumes", keys, visit);
+        }
         variables(&mut self.secrets, "properties.secrets", visit);
         let container = self.container_settings.as_mut();
         if let Some(credentials) = container.and_then(|container| container.credentials.as_mut()) {
@@ -101,9 +123,14 @@ impl Vaulted for JobSpec {
 }
 
 impl Vaulted for ClusterSpec {
-    fn needed(&mut self, visit: &mut dyn FnMut(String, &mut SecretSource)) {
-        let setup = self.node_setup.as_mut();
-        if let Some(task) = setup.and_then(|setup| setup.setup_task.as_mut()) {
+    fn needed(&mut self, keys: &KeysOfRequests, visit: &mut dyn FnMut(String, &mut SecretSource)) {
+        let Some(setup) = &mut self.node_setup else {
+            return;
+        };
+        if let Some(volumes) = &mut setup.mount_volumes {
+            visit_keys(volumes, "properties.nodeSetup.mountVolumes", keys, visit);
+        }
+        if let Some(task) = &mut setup.setup_task {
             variables(&mut task.secrets, "properties.nodeSetup.setupTask.secrets", visit);
         }
     }

@@ -1,6 +1,6 @@
 //! State of a cluster.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::name::Name;
@@ -44,6 +44,45 @@ pub struct ClusterStatus {
     /// The subnet of the file server that it mounts, if the wish names none itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subnet: Option<ResourceId>,
+    /// Its last nodes were lost before they were ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setback: Option<Setback>,
+}
+
+/// Nodes were lost before they were ready, and none has become ready since. Whatever ended them may end the next one too:
+/// it comes after a pause.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Setback {
+    /// How often; those that are lost within one pause count once.
+    pub times: u32,
+    /// No node is allocated before.
+    pub until: Timestamp,
+    /// Why the last one was lost, as shown.
+    pub error: BatchAiError,
+}
+
+impl Setback {
+    /// The first pause; each is twice as long as the one before.
+    const FIRST: SignedDuration = SignedDuration::from_secs(1);
+    /// The longest pause, as a power of two of the first.
+    const MOST_DOUBLINGS: u32 = 7;
+
+    /// One more node is lost, after what was before.
+    pub fn after(before: Option<&Setback>, error: BatchAiError, now: Timestamp) -> Setback {
+        let times = before.map_or(0, |before| before.times);
+        match before {
+            Some(before) if now < before.until => Setback {
+                error,
+                ..before.clone()
+            },
+            Some(_) | None => Setback {
+                times: times.saturating_add(1),
+                until: now + Setback::FIRST * (1 << times.min(Setback::MOST_DOUBLINGS)),
+                error,
+            },
+        }
+    }
 }
 
 /// Whether the number of nodes is changing.
@@ -88,12 +127,14 @@ impl NodeStateCounts {
     }
 }
 
-/// Errors as shown on a cluster: those of its nodes and the reason for a shortage.
+/// Errors as shown on a cluster: those of its nodes, the reason for a shortage, and why its last nodes were lost.
 pub fn cluster_errors(
     status: &ClusterStatus,
     nodes: impl IntoIterator<Item = BatchAiError>,
 ) -> Vec<BatchAiError> {
-    status.shortage.clone().into_iter().chain(nodes).collect()
+    let setback = status.setback.as_ref().map(|setback| setback.error.clone());
+    let own = status.shortage.clone().into_iter().chain(setback);
+    own.chain(nodes).collect()
 }
 
 #[cfg(test)]
@@ -106,5 +147,26 @@ mod tests {
             "shortage": null, "stdOutErrPathSuffix": "s", "lastNodeNumber": 2}"#;
         let status: ClusterStatus = serde_json::from_str(stored).unwrap();
         assert_eq!((status.last_node_number, status.subnet), (2, None));
+        assert_eq!(status.setback, None);
+    }
+
+    #[test]
+    fn each_pause_is_twice_as_long_as_the_one_before_up_to_two_minutes() {
+        let error = |n: i64| BatchAiError::new("InternalError", n.to_string());
+        let (mut now, mut setback, mut pauses) = (Timestamp::UNIX_EPOCH, None, Vec::new());
+        for n in 0..10 {
+            let next = Setback::after(setback.as_ref(), error(n), now);
+            let again = Setback::after(Some(&next), error(-n), now);
+            assert_eq!(
+                (again.times, again.until),
+                (next.times, next.until),
+                "within the pause"
+            );
+            assert_eq!(again.error, error(-n), "the latest reason is shown");
+            pauses.push(next.until.duration_since(now).as_secs());
+            now = next.until;
+            setback = Some(next);
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 128, 128]);
     }
 }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{Attempt, PlacementId, Uid};
+use crate::launch::exit_code_of;
 use crate::name::Name;
 use crate::resource_id::GroupPath;
 use crate::spec::JobSpec;
@@ -435,8 +436,9 @@ impl JobStatus {
             (JobPhase::Queued, JobEvent::Refused(error)) => next.finish(now, None, vec![error]),
             // Nothing can be said of its nodes yet: they are told to stop what they may have begun.
             (JobPhase::Running, JobEvent::Refused(error)) => {
+                let exit_code = exit_code_of(&error);
                 next.phase =
-                    JobPhase::Stopping(AfterStop::Finish(Verdict::NotStarted(error, Some(NOT_STARTED))));
+                    JobPhase::Stopping(AfterStop::Finish(Verdict::NotStarted(error, Some(exit_code))));
             }
             (JobPhase::Queued, JobEvent::Terminate) => next.finish(now, None, vec![terminated()]),
             (JobPhase::Running | JobPhase::Stopping(_), JobEvent::Reported { attempt, node, seen }) => {

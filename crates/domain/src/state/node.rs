@@ -51,7 +51,8 @@ pub enum NodePhase {
     Preparing,
     /// Can take jobs.
     Ready,
-    /// Setup failed; it stays until the cluster is scaled below it.
+    /// Setup failed, or a volume of the cluster died and could not be mounted again; it stays until the cluster is
+    /// scaled below it.
     Unusable,
 }
 
@@ -60,7 +61,7 @@ pub enum NodePhase {
 pub enum NodeEvent {
     /// Setup went well.
     Ready,
-    /// Setup failed.
+    /// Setup failed; of a node that was ready, what was set up does not hold any more.
     SetupFailed(Vec<BatchAiError>),
     /// An attempt takes it.
     Placed(PlacementId),
@@ -104,12 +105,14 @@ impl NodeStatus {
         next.since = now;
         match (self.phase, event) {
             (NodePhase::Preparing, NodeEvent::Ready) => next.phase = NodePhase::Ready,
-            (NodePhase::Preparing, NodeEvent::SetupFailed(errors)) => {
+            (NodePhase::Preparing | NodePhase::Ready, NodeEvent::SetupFailed(errors)) => {
                 next.phase = NodePhase::Unusable;
                 next.errors = errors;
             }
             (NodePhase::Ready, NodeEvent::Placed(id)) if self.is_idle() => next.placement = Some(id),
-            (NodePhase::Ready, NodeEvent::Released(id)) if self.placement == Some(id) => {
+            (NodePhase::Ready | NodePhase::Unusable, NodeEvent::Released(id))
+                if self.placement == Some(id) =>
+            {
                 next.placement = None
             }
             (NodePhase::Preparing | NodePhase::Ready | NodePhase::Unusable, NodeEvent::Leave)
@@ -181,6 +184,23 @@ mod tests {
         assert!(!leaving.may_go());
         assert_eq!(leaving.apply(NodeEvent::Released(other), NOW), Err(NodeRefusal));
         assert!(leaving.apply(NodeEvent::Released(id), NOW).unwrap().may_go());
+    }
+
+    #[test]
+    fn a_node_that_was_ready_and_is_unusable_still_gives_back_its_attempt() {
+        let id = PlacementId {
+            job: Uid(1),
+            attempt: Attempt(1),
+        };
+        let ready = NodeStatus::new(NOW).apply(NodeEvent::Ready, NOW).unwrap();
+        let busy = ready.apply(NodeEvent::Placed(id), NOW).unwrap();
+        let errors = vec![BatchAiError::new("BFSMountError", "")];
+        let broken = busy.apply(NodeEvent::SetupFailed(errors.clone()), NOW).unwrap();
+        assert_eq!((broken.phase, &broken.errors), (NodePhase::Unusable, &errors));
+        assert_eq!(broken.apply(NodeEvent::Ready, NOW), Err(NodeRefusal));
+        let free = broken.apply(NodeEvent::Released(id), NOW).unwrap();
+        assert_eq!(free.apply(NodeEvent::Placed(id), NOW), Err(NodeRefusal));
+        assert_eq!(free.placement, None);
     }
 
     #[test]

@@ -15,9 +15,9 @@ pub const WITHOUT_BASH: &str = "stand/in:sh";
 pub const EMPTY: &str = "stand/in:empty";
 const BUSYBOX: &str = "/bin/busybox";
 
-/// A folder of images, or what is missing here to make it and to run containers.
-pub fn folder() -> Result<TempDir, String> {
-    for program in ["/usr/bin/podman", BUSYBOX, "/bin/bash"] {
+/// A folder of images, or what is missing here to make it; `programs` must be there too.
+pub fn folder(programs: &[&str]) -> Result<TempDir, String> {
+    for program in [BUSYBOX, "/bin/bash"].iter().chain(programs) {
         if !Path::new(program).exists() {
             return Err(format!("left out: {program} is not here"));
         }
@@ -42,69 +42,6 @@ pub fn folder() -> Result<TempDir, String> {
     }
     archive(&root, &folder.path().join("stand_in_1.tar"));
     Ok(folder)
-}
-
-/// Podman as anybody would call it, with the image in a state of its own.
-pub struct Bare {
-    folder: TempDir,
-}
-
-impl Bare {
-    /// Imports the image.
-    pub fn new(images: &Path) -> Bare {
-        let bare = Bare {
-            folder: tempfile::Builder::new().prefix("ty").tempdir_in("/run").unwrap(),
-        };
-        let conf = "[engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"none\"\nlock_type = \"file\"\n\
-                    [network]\nnetwork_backend = \"netavark\"\n";
-        fs::write(bare.folder.path().join("conf"), conf).unwrap();
-        bare.podman(&[
-            "import",
-            &images.join("stand_in_1.tar").display().to_string(),
-            "bare:1",
-        ]);
-        bare
-    }
-
-    /// One container that does nothing.
-    pub fn run(&self) {
-        let limits = ["--ulimit=nofile=1000:1000", "--ulimit=nproc=1000:1000"];
-        self.podman(&[
-            "run",
-            "--rm",
-            "--network=host",
-            limits[0],
-            limits[1],
-            "bare:1",
-            "bash",
-            "-c",
-            "true",
-        ]);
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "the bare loop to compare with; awaited")]
-    fn podman(&self, arguments: &[&str]) {
-        let path = |name: &str| self.folder.path().join(name);
-        let runtime = ["/usr/bin/runc", "/usr/sbin/runc"]
-            .into_iter()
-            .find(|runc| Path::new(runc).exists());
-        let runtime = runtime.map(|runc| ["--runtime", runc]);
-        let status = Command::new("/usr/bin/podman")
-            .args(runtime.iter().flatten())
-            .args([
-                "--root".as_ref(),
-                path("s").as_os_str(),
-                "--runroot".as_ref(),
-                path("r").as_os_str(),
-            ])
-            .arg("--tmpdir")
-            .arg(path("t"))
-            .args(arguments)
-            .env("CONTAINERS_CONF", path("conf"))
-            .output()
-            .unwrap();
-        assert!(status.status.success(), "{status:?}");
-    }
 }
 
 fn copy(file: &Path, root: &Path) {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use trainyard_domain::launch::{Asked, Behind, Mount, RcloneRemote};
 use trainyard_node::machine::since_boot;
@@ -148,6 +149,13 @@ impl Store {
             let _ = server.kill();
             let _ = server.wait();
         }
+    }
+
+    /// It takes calls and answers none, until it goes on.
+    pub fn hang(&self, hangs: bool) {
+        let signal = if hangs { Signal::STOP } else { Signal::CONT };
+        let server = self.server.as_ref().unwrap();
+        kill_process(Pid::from_child(server), signal).unwrap();
     }
 
     /// A volume of it at `path`.

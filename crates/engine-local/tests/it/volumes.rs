@@ -15,7 +15,7 @@ use crate::store::{Store, have, poll_for, poll_until};
 use crate::yard::{Yard, id, runs};
 
 /// The plan of a job with one volume at `mounts/v` of its directory.
-fn with_volume(yard: &Yard, mount: impl Fn(&str) -> Mount, script: &str) -> LaunchPlan {
+pub fn with_volume(yard: &Yard, mount: impl Fn(&str) -> Mount, script: &str) -> LaunchPlan {
     let mut plan = yard.plan(id(1), Uid(1), script);
     let path = format!("{}/mounts/v", plan.job_directory);
     for process in &mut plan.processes {
@@ -33,7 +33,7 @@ fn run(yard: &Yard, plan: LaunchPlan) -> Verdict {
 }
 
 /// What programs have mounted for the node, as it sees it; as the machine does when it is gone.
-fn mounted(yard: &Yard) -> Vec<String> {
+pub fn mounted(yard: &Yard) -> Vec<String> {
     let volumes = yard.folder(Uid(1)).volumes().display().to_string();
     let status = yard.folder(Uid(1)).status();
     let node = status.exists().then(|| yard.status(Uid(1)).pid.to_string());
@@ -46,7 +46,7 @@ fn mounted(yard: &Yard) -> Vec<String> {
 }
 
 /// Where a volume of the cluster appears on the node.
-fn of_cluster(yard: &Yard, name: &str) -> String {
+pub fn of_cluster(yard: &Yard, name: &str) -> String {
     format!("{}/{name}", yard.engine().paths(Uid(1)).mount_root)
 }
 
@@ -59,7 +59,7 @@ fn unmanaged(command: &str) -> impl Fn(&str) -> Mount {
     }
 }
 
-fn info(error: &BatchAiError) -> &str {
+pub fn info(error: &BatchAiError) -> &str {
     error
         .details
         .iter()
@@ -225,7 +225,7 @@ fn a_volume_whose_program_dies_is_named_when_the_job_fails() {
 }
 
 /// The process that serves a mount, by its command line.
-fn keeper_of(place: &str) -> rustix::process::Pid {
+pub fn keeper_of(place: &str) -> rustix::process::Pid {
     let of = |pid: &rustix::process::Pid| {
         let line = fs::read(format!("/proc/{}/cmdline", pid.as_raw_pid())).unwrap_or_default();
         line.starts_with(b"rclone\0mount") && String::from_utf8_lossy(&line).contains(place)

@@ -40,6 +40,8 @@ pub struct Yard {
     pub gpus: Vec<GpuId>,
     /// How long nodes keep what jobs leave, from the next opening on.
     pub keep_job_temp: Option<Duration>,
+    /// How long nodes may show no sign of life, from the next opening on.
+    pub answer_within: Duration,
     /// Programs that mount commands may run, from the next opening on.
     pub mount_commands: Vec<String>,
     /// The PATH of what nodes run, from the next opening on.
@@ -217,6 +219,7 @@ impl Yard {
             namespaces: Mutex::default(),
             gpus: Vec::new(),
             keep_job_temp: None,
+            answer_within: Settings::default().answer_within,
             mount_commands: Vec::new(),
             path: None,
             program,
@@ -241,6 +244,7 @@ impl Yard {
             environment,
             cgroups: self.cgroups,
             keep_job_temp: self.keep_job_temp,
+            answer_within: self.answer_within,
             mount_commands: self.mount_commands.clone(),
             gpus: GpuSource::These(self.gpus.clone()),
             containers: self.containers.clone(),

@@ -158,7 +158,8 @@ impl Engine for FakeEngine {
             jobs_root: format!("/fake/{node}/jobs"),
             shared_root: "/fake/shared".to_owned(),
             remote_shell: "/fake/remote-shell".to_owned(),
-            one_machine: true,
+            share_loopback: true,
+            share_cores: true,
             apart: false,
         }
     }

@@ -17,7 +17,7 @@ use trainyard_domain::ids::Uid;
 use trainyard_domain::launch::NodePlan;
 use trainyard_domain::secret::Secret;
 use trainyard_domain::spec::UserAccountSettings;
-use trainyard_login::{Doors, HostKey, Limits, Note, Yard};
+use trainyard_login::{Account, Doors, HostKey, Limits, Note, Yard};
 use trainyard_node::files::{self, Folder, NodeFile};
 use trainyard_node::machine::since_boot;
 use trainyard_node::sweep;
@@ -37,8 +37,13 @@ pub struct Told {
 }
 
 impl Yard for Told {
-    fn account(&self, node: Uid) -> Option<UserAccountSettings> {
-        self.accounts.lock().unwrap().get(&node).cloned()
+    /// Nodes whose accounts are the same are of one cluster.
+    fn account(&self, node: Uid) -> Option<Account> {
+        let accounts = self.accounts.lock().unwrap();
+        let settings = accounts.get(&node)?.clone();
+        let first = accounts.iter().find(|(_, other)| **other == settings);
+        let cluster = first.map_or(node, |(node, _)| Uid(1000 + node.0));
+        Some(Account { cluster, settings })
     }
 
     fn folder(&self, node: Uid) -> Folder {

@@ -9,6 +9,7 @@
     reason = "tests start nodes and clients, and end them"
 )]
 
+mod floods;
 mod guests;
 mod house;
 mod sessions;

@@ -8,7 +8,7 @@ use russh::keys::PublicKeyOrCertificate;
 use trainyard_login::{Limits, Outcome};
 use trainyard_node::machine::since_boot;
 
-use crate::house::{House, PASSWORD, USER, account, poll_until, quick};
+use crate::house::{House, PASSWORD, USER, account, quick};
 
 struct Anybody;
 
@@ -63,14 +63,35 @@ fn a_thousand_wrong_passwords_get_nowhere() {
         );
     });
     assert!(since_boot() - began < Duration::from_secs(60));
-    poll_until("the notes are written", || {
-        let notes = house.told.notes.lock().unwrap();
-        let locked = notes
-            .iter()
-            .filter(|note| note.outcome == Outcome::Locked)
-            .count();
-        // One of the guest, three of connections before the lock, and the lock.
-        (locked == 1 && notes.len() <= 6).then_some(())
+    house.doors().close();
+    let notes = house.told.notes.lock().unwrap();
+    let [let_in, first, rest] = &notes[..] else {
+        panic!("{notes:?}");
+    };
+    assert!(matches!(let_in.outcome, Outcome::LetIn(_)), "{let_in:?}");
+    assert!(matches!(first.outcome, Outcome::Refused(_)), "{first:?}");
+    let Outcome::More(sum) = &rest.outcome else {
+        panic!("{rest:?}");
+    };
+    assert!(sum.locked == 1 && sum.connections > 100, "{sum:?}");
+    assert!(sum.addresses.contains(&first.from) && !sum.and_others, "{sum:?}");
+}
+
+#[test]
+fn the_nodes_of_a_cluster_count_wrong_passwords_together() {
+    let mut house = House::new(quick());
+    let ports: Vec<u16> = (1..=4)
+        .map(|node| house.node(node, account(Some(PASSWORD), None)))
+        .collect();
+    let other = house.node(5, account(Some("another"), None));
+    house.runtime.block_on(async {
+        for wrong in 0..quick().wrong_passwords {
+            assert!(!is_let_in(ports[wrong as usize % 4], "wrong").await);
+        }
+        for port in ports {
+            assert!(!is_let_in(port, PASSWORD).await, "no password is taken any more");
+        }
+        assert!(is_let_in(other, "another").await, "another cluster's is");
     });
 }
 

@@ -17,11 +17,14 @@ pub struct Trees {
 }
 
 impl Trees {
-    /// Those of `roots` that are there, as far as they lie on the file system `device`. What is at `left_out` does not
-    /// count where a root is gone over, such as volumes, which are not the job's own.
+    /// Those of `roots` that are there and lie on the file system `device`: a count asks no volume. What is at `left_out`
+    /// does not count where a root is gone over, such as volumes, which are not the job's own.
     pub fn new<'a>(roots: impl Iterator<Item = &'a str>, left_out: Vec<PathBuf>, device: u64) -> Trees {
         Trees {
-            roots: roots.filter_map(|root| fs::canonicalize(root).ok()).collect(),
+            roots: roots
+                .filter_map(|root| fs::canonicalize(root).ok())
+                .filter(|root| fs::symlink_metadata(root).is_ok_and(|found| found.dev() == device))
+                .collect(),
             left_out,
             device,
         }

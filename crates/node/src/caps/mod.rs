@@ -20,7 +20,7 @@ use trainyard_domain::launch::{Caps as Limits, LaunchPlan};
 use trainyard_domain::state::BatchAiError;
 
 use crate::machine::since_boot;
-use crate::view::View;
+use crate::view::{Doing, View};
 pub use measure::disk_bytes;
 
 use blame::{Blame, Board, Line, State, judge, last_ended};
@@ -41,6 +41,8 @@ const LOOK_SOON: Duration = Duration::from_millis(100);
 /// one is.
 const COUNT_EVERY: Duration = Duration::from_secs(5);
 const COUNT_SHARE: u32 = 50;
+/// How long the node waits for a look at streams. On a volume that hangs it takes longer, and is asked for later.
+const LOOK_WITHIN: Duration = Duration::from_millis(200);
 /// The floor is at most this part of a disk, so that a small one can be used at all.
 const FLOOR_SHARE: u64 = 8;
 /// A job is blamed for a full disk only if it grew by this part of the floor: ending one that wrote next to nothing
@@ -53,12 +55,17 @@ pub struct Caps {
     limits: Limits,
     view: Arc<View>,
     streams: Arc<Vec<PathBuf>>,
+    /// A look at them that takes long.
+    looking: Option<Doing<LongStream>>,
     job_directory: PathBuf,
     job_temp: Arc<Trees>,
     look_at: Duration,
     count_at: Duration,
     disk: Option<Disk>,
 }
+
+/// A stream that is too long, and how long.
+type LongStream = Option<(PathBuf, u64)>;
 
 /// The file system that the job directory lies on.
 #[derive(Debug)]
@@ -76,20 +83,17 @@ struct Disk {
 }
 
 impl Caps {
-    /// Watches the attempt of `plan`, whose directories are there in `view`, on the node in `folder`.
-    pub fn new(plan: &Arc<LaunchPlan>, view: &Arc<View>, folder: &Path, now: Duration) -> Caps {
+    /// Watches the attempt of `plan`, for which `found` is there in `view`, on the node in `folder`.
+    pub fn new(plan: &LaunchPlan, found: Found, view: &Arc<View>, folder: &Path, now: Duration) -> Caps {
         let processes = plan.processes.iter().chain(&plan.preparation);
         let streams: BTreeSet<&str> = processes
             .flat_map(|process| [process.stdout.as_str(), process.stderr.as_str()])
             .collect();
-        let found = {
-            let (plan, temporary) = (Arc::clone(plan), view.temporary());
-            view.run(move || Found::of(&plan, temporary))
-        };
         let mut caps = Caps {
             limits: plan.caps,
             view: Arc::clone(view),
             streams: Arc::new(streams.into_iter().map(PathBuf::from).collect()),
+            looking: None,
             job_directory: PathBuf::from(&plan.job_directory),
             job_temp: Arc::new(found.job_temp),
             look_at: now + LOOK_SOON,
@@ -132,13 +136,12 @@ impl Caps {
             .or_else(|| self.full_disk(now, false))
     }
 
-    fn long_stream(&self) -> Option<BatchAiError> {
+    fn long_stream(&mut self) -> Option<BatchAiError> {
         let most = self.limits.stdout;
         if most == 0 {
             return None;
         }
-        let streams = Arc::clone(&self.streams);
-        let (path, length) = self.view.run(move || too_long(&streams, most))?;
+        let (path, length) = self.look_at_streams(most)?;
         let name = path
             .file_name()
             .unwrap_or_default()
@@ -156,6 +159,20 @@ impl Caps {
             ("limit", most.to_string()),
         ];
         Some(error(OUTPUT_LIMIT, message, facts))
+    }
+
+    fn look_at_streams(&mut self, most: u64) -> LongStream {
+        if let Some(looking) = &mut self.looking {
+            let found = looking.poll()?;
+            self.looking = None;
+            return found;
+        }
+        let streams = Arc::clone(&self.streams);
+        let looked = self.view.within(LOOK_WITHIN, move || too_long(&streams, most));
+        looked.unwrap_or_else(|looking| {
+            self.looking = Some(looking);
+            None
+        })
     }
 
     fn large_directory(&mut self, now: Duration) -> Option<BatchAiError> {
@@ -293,15 +310,17 @@ impl Disk {
 }
 
 /// What an attempt writes to, as it was found in its view.
-struct Found {
+#[derive(Debug)]
+pub struct Found {
     device: u64,
     job_temp: Trees,
     all: Trees,
 }
 
 impl Found {
-    /// Files in `temporary` count as the job's, whoever else may lay some there: one job runs at a time.
-    fn of(plan: &LaunchPlan, temporary: Option<&str>) -> Found {
+    /// Looks for it, once its directories are there. They may be on volumes. Files in `temporary` count as the job's,
+    /// whoever else may lay some there: one job runs at a time.
+    pub fn of(plan: &LaunchPlan, temporary: Option<&str>) -> Found {
         let device = fs::metadata(&plan.job_directory).map_or(0, |found| found.dev());
         let mounts = plan.mounts.iter().map(|mount| PathBuf::from(&mount.path));
         let shared = &plan.shared_directory;

@@ -55,8 +55,14 @@ fn site(limits: Limits) -> Site {
         container: None,
         caps: limits,
     };
-    let view = Arc::new(View::plain(base.path().to_owned()));
-    let caps = Caps::new(&Arc::new(plan), &view, &base.path().join("nodes/1"), at(0));
+    let view = Arc::new(View::plain(base.path().to_owned()).unwrap());
+    let caps = Caps::new(
+        &plan,
+        Found::of(&plan, None),
+        &view,
+        &base.path().join("nodes/1"),
+        at(0),
+    );
     Site { base, caps }
 }
 

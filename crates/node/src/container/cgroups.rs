@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::cgroup::remove_empty;
 use crate::machine::since_boot;
+use crate::mountinfo::mounted;
 
 /// How long a directory may take to be empty.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -54,13 +55,9 @@ pub fn remove_node(node: &Path) {
 }
 
 /// Where the cgroup trees are mounted.
-fn trees() -> Vec<PathBuf> {
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    mounts.lines().filter_map(mount_point).collect()
-}
-
-fn mount_point(line: &str) -> Option<PathBuf> {
-    let (left, right) = line.split_once(" - ")?;
-    let path = left.split(' ').nth(4)?;
-    (right.starts_with("cgroup") && !path.contains('\\')).then(|| PathBuf::from(path))
+fn trees() -> impl Iterator<Item = PathBuf> {
+    let trees = mounted()
+        .into_iter()
+        .filter(|mount| mount.kind.starts_with("cgroup"));
+    trees.map(|mount| mount.path)
 }

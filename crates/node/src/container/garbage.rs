@@ -1,6 +1,7 @@
-//! Images that nobody has used for long.
+//! What may go of images: those that nobody has used for long, those that nobody knows of, and what is left of fetching
+//! that was cut off. Only what came here for jobs: docker may have other images, which are none of ours.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,152 +9,269 @@ use std::time::SystemTime;
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::call::World;
+use super::call::{Call, World};
 use super::find::{Runtime, find};
 use super::order::make_private;
 use super::podman::Podman;
 use super::settings::Settings;
+use super::sweep::end_store;
+use super::usage::{Unused, unused};
+use super::{docker, podman};
 
-/// That an image is used, as long as this is held.
-#[derive(Debug)]
-pub struct Usage {
-    _held: File,
-}
-
-impl Usage {
-    fn path(store: &Path, id: &str) -> PathBuf {
-        let name: String = id.chars().filter(char::is_ascii_alphanumeric).collect();
-        store.join("used").join(name)
-    }
-
-    /// Notes that an image is used now, and by which name.
-    pub fn note(store: &Path, id: &str, name: &str) -> io::Result<()> {
-        make_private(&store.join("used"))?;
-        fs::write(Usage::path(store, id), format!("{id}\n{name}\n"))
-    }
-
-    /// Holds an image.
-    pub fn hold(store: &Path, id: &str) -> io::Result<Usage> {
-        let held = File::open(Usage::path(store, id))?;
-        flock(&held, FlockOperation::LockShared)?;
-        Ok(Usage { _held: held })
-    }
-}
-
-/// An image that was not used for long.
+/// Something that may go.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnusedImage {
-    /// Its id.
-    pub id: String,
-    /// The name by which it was used last.
-    pub name: String,
-    /// When that was.
-    pub used: SystemTime,
-    note: PathBuf,
+pub struct Spare {
+    /// What it is.
+    pub what: What,
+    /// How much of the disk it takes, if that is known; layers that other images have too count for each.
+    pub bytes: Option<u64>,
+    /// Why it is still there although it was to go.
+    pub left: Option<String>,
 }
 
-/// Images that jobs have used, none of them after `since`, and that no container uses now.
+/// What may go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// An image that no job has used for long, by its name.
+    Unused(String),
+    /// An image that came here and was never noted, since its fetching was cut off at its end; by its id.
+    Unknown(String),
+    /// A part of an image whose fetching was cut off.
+    Part(PathBuf),
+}
+
+/// The right to bring images here: many may have it at once.
+pub fn fetching(store: &Path) -> io::Result<File> {
+    let file = File::create(lock(store))?;
+    flock(&file, FlockOperation::LockShared)?;
+    Ok(file)
+}
+
+fn lock(store: &Path) -> PathBuf {
+    store.join("fetching")
+}
+
+/// Where parts of images lie while they come.
+pub fn parts(store: &Path) -> PathBuf {
+    store.join("parts")
+}
+
+/// What may go of images in the store of the settings; where `free`, it goes. Images that were used after `since` stay;
+/// without it, all that were noted do. `variables` are those of this program, of which PATH and HOME count. Nothing goes
+/// while an image is fetched.
 ///
 /// # Errors
-/// The notes cannot be read.
-pub fn unused(settings: &Settings, since: SystemTime) -> io::Result<Vec<UnusedImage>> {
-    let folder = settings.store.join("used");
-    if !folder.exists() {
+/// The store cannot be read.
+pub fn spare(
+    settings: &Settings,
+    variables: BTreeMap<String, String>,
+    since: Option<SystemTime>,
+    free: bool,
+) -> io::Result<Vec<Spare>> {
+    let store = &settings.store;
+    if !store.exists() {
         return Ok(Vec::new());
     }
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let note = entry?.path();
-        let used = fs::metadata(&note)?.modified()?;
-        if used > since || in_use(&note)? {
-            continue;
-        }
-        let text = fs::read_to_string(&note)?;
-        let mut lines = text.lines().map(str::to_owned);
-        let (id, name) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
-        found.push(UnusedImage { id, name, used, note });
-    }
-    found.sort_by_key(|image| image.used);
+    let unused = since.map_or_else(|| Ok(Vec::new()), |since| unused(store, since))?;
+    let world = World { variables };
+    let Some(images) = Images::open(settings, &world)? else {
+        let left = free.then(|| "an image is being fetched just now".to_owned());
+        let spare = |image: Unused| Spare {
+            what: What::Unused(name(&image)),
+            bytes: None,
+            left: left.clone(),
+        };
+        return Ok(unused.into_iter().map(spare).collect());
+    };
+    let mut found: Vec<Spare> = unused.iter().map(|image| images.unused(image, free)).collect();
+    let unknown = images.unknown().into_iter();
+    found.extend(unknown.map(|id| images.stray(id, free)));
+    found.extend(cut_off(store, free)?);
     Ok(found)
 }
 
-fn in_use(note: &Path) -> io::Result<bool> {
-    Ok(flock(File::open(note)?, FlockOperation::NonBlockingLockExclusive).is_err())
+/// The images here, while nobody fetches any.
+struct Images<'a> {
+    settings: &'a Settings,
+    world: &'a World,
+    runtime: Result<(Runtime, Option<Podman>), String>,
+    _alone: File,
 }
 
-/// Removes such an image; false when it was used meanwhile. `variables` are those of the calling program, of which PATH
-/// and HOME count.
-///
-/// # Errors
-/// What the runtime said.
-pub fn remove_unused(
-    settings: &Settings,
-    image: &UnusedImage,
-    variables: BTreeMap<String, String>,
-) -> Result<bool, String> {
-    let failed = |error: io::Error| format!("the image {} cannot be removed: {error}", image.name);
-    let held = File::open(&image.note).map_err(failed)?;
-    let touched = held
-        .metadata()
-        .and_then(|found| found.modified())
-        .map_err(failed)?;
-    if touched > image.used || flock(&held, FlockOperation::NonBlockingLockExclusive).is_err() {
-        return Ok(false);
-    }
-    let world = World { variables };
-    let runtime = find(settings, world.path()).map_err(|none| none.to_string())?;
-    let call = match &runtime {
-        Runtime::Podman(_) => {
-            let podman = Podman::store(settings, &world).map_err(failed)?;
-            podman.call(&["rmi", "--force", &image.id])
+impl<'a> Images<'a> {
+    /// `None` while somebody fetches one.
+    fn open(settings: &'a Settings, world: &'a World) -> io::Result<Option<Images<'a>>> {
+        let alone = File::create(lock(&settings.store))?;
+        if flock(&alone, FlockOperation::NonBlockingLockExclusive).is_err() {
+            return Ok(None);
         }
-        Runtime::Docker(_) => super::docker::call(None, &["rmi", "--force", &image.id]),
-    };
-    world.call(runtime.program(), &call)?;
-    fs::remove_file(&image.note).map_err(failed)?;
-    Ok(true)
+        let runtime = match find(settings, world.path()) {
+            Ok(Runtime::Podman(program)) => {
+                let podman = Podman::store(settings, world)?;
+                Ok((Runtime::Podman(program), Some(podman)))
+            }
+            Ok(Runtime::Docker(program)) => Ok((Runtime::Docker(program), None)),
+            Err(none) => Err(none.to_string()),
+        };
+        Ok(Some(Images {
+            settings,
+            world,
+            runtime,
+            _alone: alone,
+        }))
+    }
+
+    fn call(&self, arguments: &[&str]) -> Result<String, String> {
+        let (runtime, podman) = self.runtime.as_ref().map_err(String::clone)?;
+        let call: Call = match podman {
+            Some(podman) => podman.call(arguments),
+            None => docker::call(None, arguments),
+        };
+        self.world.call(runtime.program(), &call)
+    }
+
+    fn bytes(&self, id: &str) -> Option<u64> {
+        let size = self.call(&["image", "inspect", "--format", "{{.Size}}", id]);
+        size.ok()?.parse().ok()
+    }
+
+    fn unused(&self, image: &Unused, free: bool) -> Spare {
+        let bytes = self.bytes(&image.id);
+        let left = free.then(|| match image.forget(|| self.remove(image)) {
+            Ok(true) => None,
+            Ok(false) => Some("it is used again".to_owned()),
+            Err(why) => Some(why),
+        });
+        Spare {
+            what: What::Unused(name(image)),
+            bytes,
+            left: left.flatten(),
+        }
+    }
+
+    /// In podman's store everything is ours. Of docker's images only the names go by which we brought one: it stays as
+    /// long as somebody else has it, by a name or in a container.
+    fn remove(&self, image: &Unused) -> Result<(), String> {
+        let gone = |said: &str| said.contains("No such image") || said.contains("image not known");
+        let words: Vec<&str> = match &self.runtime {
+            Ok((Runtime::Docker(_), _)) => {
+                let names = image.names.iter().map(String::as_str);
+                ["rmi"].into_iter().chain(names).collect()
+            }
+            Ok((Runtime::Podman(_), _)) | Err(_) => vec!["rmi", "--force", &image.id],
+        };
+        match self.call(&words) {
+            Err(said) if !gone(&said) => Err(said),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Ids of images in podman's store of which there is no note.
+    fn unknown(&self) -> Vec<String> {
+        let store = &self.settings.store;
+        if !matches!(self.runtime, Ok((Runtime::Podman(_), _))) || !podman::image_root(self.settings).exists()
+        {
+            return Vec::new();
+        }
+        // A store that cannot be listed says so to the next job.
+        let listed = self.call(&["images", "--all", "--quiet", "--no-trunc"]);
+        let listed = listed.unwrap_or_default();
+        let ids: BTreeSet<&str> = listed
+            .lines()
+            .map(|id| id.trim_start_matches("sha256:"))
+            .collect();
+        let unknown = ids
+            .into_iter()
+            .filter(|id| !super::usage::Usage::is_noted(store, id));
+        unknown.map(str::to_owned).collect()
+    }
+
+    fn stray(&self, id: String, free: bool) -> Spare {
+        let bytes = self.bytes(&id);
+        let left = free.then(|| self.call(&["rmi", "--force", &id]).err());
+        Spare {
+            what: What::Unknown(id),
+            bytes,
+            left: left.flatten(),
+        }
+    }
+}
+
+/// What podman keeps of the store while the machine is up, among it a mount, is not for this process alone to leave.
+impl Drop for Images<'_> {
+    fn drop(&mut self) {
+        if matches!(self.runtime, Ok((Runtime::Podman(_), _))) {
+            end_store(&self.settings.store);
+        }
+    }
+}
+
+fn name(image: &Unused) -> String {
+    image.names.first().unwrap_or(&image.id).clone()
+}
+
+/// Nobody fetches an image: what is there was left.
+fn cut_off(store: &Path, free: bool) -> io::Result<Vec<Spare>> {
+    let folder = parts(store);
+    make_private(&folder)?;
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let bytes = Some(crate::disk_bytes(&path));
+        let left = free.then(|| {
+            let removed = if path.is_dir() && !path.is_symlink() {
+                fs::remove_dir_all(&path)
+            } else {
+                fs::remove_file(&path)
+            };
+            removed.err().map(|error| error.to_string())
+        });
+        found.push(Spare {
+            what: What::Part(path),
+            bytes,
+            left: left.flatten(),
+        });
+    }
+    Ok(found)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs::FileTimes;
-    use std::time::Duration;
-
     use super::*;
 
-    /// The image was used so long ago.
-    fn age(store: &Path, id: &str, by: Duration) {
-        let file = File::options().write(true).open(Usage::path(store, id)).unwrap();
-        let before = file.metadata().unwrap().modified().unwrap() - by;
-        file.set_times(FileTimes::new().set_modified(before)).unwrap();
-    }
-
     #[test]
-    fn images_of_long_ago_are_unused_unless_a_container_has_them() {
+    fn parts_of_images_go_but_not_while_one_is_fetched() {
         let store = tempfile::tempdir().unwrap();
         let settings = Settings {
             store: store.path().to_owned(),
             ..Settings::default()
         };
-        let day = Duration::from_secs(86400);
-        for (id, name, days) in [("sha256:a", "x:1", 9), ("b", "y:1", 1), ("c", "z:1", 8)] {
-            Usage::note(store.path(), id, name).unwrap();
-            age(store.path(), id, day * days);
-        }
-        let now = fs::metadata(store.path()).unwrap().modified().unwrap();
-        let names = || {
-            let unused = unused(&settings, now - day * 7).unwrap();
-            unused
-                .into_iter()
-                .map(|image| (image.id, image.name))
-                .collect::<Vec<_>>()
-        };
-        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
-        assert_eq!(names(), [pair("sha256:a", "x:1"), pair("c", "z:1")]);
-        let held = Usage::hold(store.path(), "c").unwrap();
-        assert_eq!(names(), [pair("sha256:a", "x:1")]);
+        let spare = |free| spare(&settings, BTreeMap::new(), None, free).unwrap();
+        let part = parts(store.path()).join("storage123");
+        fs::create_dir_all(&part).unwrap();
+        fs::write(part.join("layer"), vec![1; 10_000]).unwrap();
+        let held = fetching(store.path()).unwrap();
+        assert_eq!(spare(true), []);
         drop(held);
-        Usage::note(store.path(), "sha256:a", "x:1").unwrap();
-        assert_eq!(names(), [pair("c", "z:1")]);
+        for free in [false, true] {
+            let found = spare(free);
+            assert!(
+                found[0].bytes.unwrap() >= 10_000 && found[0].left.is_none(),
+                "{found:?}"
+            );
+            assert_eq!(found[0].what, What::Part(part.clone()));
+            assert_eq!(part.exists(), !free);
+        }
+        assert_eq!(spare(true), []);
+    }
+
+    #[test]
+    fn a_folder_without_a_store_has_nothing() {
+        let settings = Settings {
+            store: "/no/store".into(),
+            ..Settings::default()
+        };
+        assert_eq!(spare(&settings, BTreeMap::new(), None, true).unwrap(), []);
+        assert!(!Path::new("/no/store").exists());
     }
 }

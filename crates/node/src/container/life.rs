@@ -12,17 +12,16 @@ use trainyard_domain::launch::{Behind, Container, FAILED_STARTING_CONTAINER, Lau
 use trainyard_domain::state::BatchAiError;
 
 use super::cgroups;
-use super::garbage::Usage;
-use super::inside;
+use super::inside::{self, Wanted};
 use super::order::{self, Order};
 use super::settings::Settings;
+use super::usage::Usage;
 use crate::cgroup::fnv;
 use crate::errand::{Errand, Failed, Running};
 use crate::fence::Fence;
 use crate::files::Folder;
 use crate::journal::Journal;
 use crate::process::NotStarted;
-use crate::remote;
 
 /// Longest time for an image to come; the job's own time bounds it too.
 const PULL_WITHIN: Duration = Duration::from_secs(24 * 3600);
@@ -178,7 +177,7 @@ impl Contained {
             Step::Start => {
                 self.up = true;
                 journal.say(format_args!("container {} {said}", self.order.name));
-                let shell = fs::read_to_string(self.order.inside().join(inside::SHELL)).unwrap_or_default();
+                let shell = inside::shell(&self.order.inside()).unwrap_or_default();
                 if shell == "sh" {
                     journal.say("the image has no bash: command lines are read by its sh");
                 }
@@ -188,8 +187,8 @@ impl Contained {
     }
 
     /// A process of the attempt as one that the container runs: a client that waits for it, with the same streams and
-    /// the same exit code.
-    pub fn wrap(&mut self, process: &Process) -> Result<Process, NotStarted> {
+    /// the same exit code. It finds the programs of the directory `tools` before others of their names.
+    pub fn wrap(&mut self, process: &Process, tools: Option<&str>) -> Result<Process, NotStarted> {
         let refused = |error: std::io::Error| NotStarted::because(126, &process.name, &error.to_string());
         self.orders += 1;
         let name = self.orders.to_string();
@@ -202,6 +201,10 @@ impl Contained {
                     .or_insert_with(|| value.clone());
             }
         }
+        let wanted = Wanted {
+            process: wanted,
+            tools: tools.map(str::to_owned),
+        };
         inside::put(&self.order.inside(), &name, &wanted).map_err(refused)?;
         let program = std::env::current_exe().map_err(refused)?;
         let folder = self.order.inside().display().to_string();
@@ -222,7 +225,7 @@ impl Contained {
     /// Asks all that runs in it to end; it ends with the last of them.
     pub fn stop(&self) {
         if self.up {
-            let _ = remote::tell(&self.order.inside().join(inside::SOCKET), inside::STOP.as_bytes());
+            let _ = inside::stop(&self.order.inside());
         }
     }
 

@@ -14,6 +14,8 @@ use crate::remote;
 
 /// Exit code where a process of the container cannot be waited for any more: as if it was killed.
 const KILLED: i32 = 137;
+/// The variable that names the job's shared directory.
+const SHARED: &str = "AZ_BATCHAI_SHARED_JOB_TEMP";
 
 /// Does what nodes call this program for, by the words that follow `contained`; an exit code. `variables` are those of
 /// this process.
@@ -26,6 +28,7 @@ pub fn main(words: &[OsString], variables: BTreeMap<String, String>) -> i32 {
         ["init", folder] => inside::init(Path::new(folder), &variables).map_err(|error| error.to_string()),
         ["run", folder, name] => return run(Path::new(folder), name),
         ["remote", ..] => return call(&words[1..], &variables),
+        ["ssh", own, "--", ..] => return ssh(&words[3..], Path::new(own), &variables),
         _ => Err("trainyard itself calls this, nobody else".to_owned()),
     };
     match done {
@@ -54,7 +57,7 @@ fn errand(
 
 /// Has an order of the container in `folder` done, with the streams of this process.
 fn run(folder: &Path, name: &str) -> i32 {
-    match remote::ask(&folder.join(inside::SOCKET), name.as_bytes()) {
+    match inside::ask(folder, name) {
         Ok(code) => code,
         Err(remote::CallError::NotStarted { why, code, .. }) => {
             crate::say(why);
@@ -68,9 +71,22 @@ fn run(folder: &Path, name: &str) -> i32 {
 }
 
 fn call(words: &[OsString], variables: &BTreeMap<String, String>) -> i32 {
-    let shared = variables.get("AZ_BATCHAI_SHARED_JOB_TEMP").map(OsStr::new);
-    remote::call(words, shared).unwrap_or_else(|error| {
-        crate::say(error);
-        255
-    })
+    let shared = variables.get(SHARED).map(OsStr::new);
+    remote::call(words, shared).unwrap_or_else(as_ssh)
+}
+
+fn ssh(words: &[OsString], own: &Path, variables: &BTreeMap<String, String>) -> i32 {
+    let variable = |name| variables.get(name).map(OsStr::new);
+    let place = remote::Place {
+        shared: variable(SHARED),
+        hosts: variable("AZ_BATCH_HOST_LIST"),
+        path: variable("PATH"),
+    };
+    remote::ssh(words, own, place).unwrap_or_else(as_ssh)
+}
+
+/// Says an error, and how ssh ends then.
+fn as_ssh(error: remote::CallError) -> i32 {
+    crate::say(error);
+    255
 }

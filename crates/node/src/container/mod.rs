@@ -21,7 +21,6 @@ mod inside;
 mod life;
 mod loader;
 mod main;
-mod mounts;
 mod order;
 mod podman;
 mod pull;
@@ -32,9 +31,10 @@ mod start;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 pub use find::{NoRuntime, Runtime, find};
-pub use garbage::{UnusedImage, remove_unused, unused};
+pub use garbage::{Spare, What, spare};
 pub(crate) use life::{Contained, Site};
 pub use main::main;
 pub use settings::{Choice, Pull, Settings};

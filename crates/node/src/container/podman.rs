@@ -5,9 +5,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::process::getuid;
 
 use super::call::{Call, World};
 use super::find::in_path;
+use super::garbage::parts;
 use super::order::{self, Order};
 use super::settings::Settings;
 
@@ -18,12 +20,20 @@ pub struct Podman {
     run: PathBuf,
     /// Images of another state, which are read only.
     images: Option<PathBuf>,
+    /// Where parts of images lie while they come.
+    parts: Option<PathBuf>,
 }
 
 impl Podman {
     /// The state that holds the images of all nodes.
     pub fn store(settings: &Settings, world: &World) -> io::Result<Podman> {
-        Podman::new(image_root(settings), &settings.store, None, world)
+        let parts = parts(&settings.store);
+        order::make_private(&parts)?;
+        let podman = Podman::new(image_root(settings), &settings.store, None, world)?;
+        Ok(Podman {
+            parts: Some(parts),
+            ..podman
+        })
     }
 
     /// The state of a node, which uses those images.
@@ -35,7 +45,12 @@ impl Podman {
     fn new(root: PathBuf, owner: &Path, images: Option<PathBuf>, world: &World) -> io::Result<Podman> {
         order::make_private(&root)?;
         let run = order::make_short(owner)?;
-        let podman = Podman { root, run, images };
+        let podman = Podman {
+            root,
+            run,
+            images,
+            parts: None,
+        };
         // Written once for this boot: other calls may read it just now. Those of isolated nodes may have this one's number.
         let held = File::open(&podman.run)?;
         flock(&held, FlockOperation::LockExclusive)?;
@@ -62,13 +77,25 @@ impl Podman {
             "--tmpdir".to_owned(),
             path(&self.run.join("t")),
         ];
+        let rootless = !getuid().is_root();
+        if rootless {
+            // Left to itself podman takes a driver here that knows no images of another state.
+            all.push("--storage-driver=overlay".to_owned());
+        }
         if let Some(images) = &self.images {
             all.push("--storage-opt".to_owned());
             all.push(format!("additionalimagestore={}", path(images)));
         }
+        let parts = self.parts.iter().map(|parts| ("TMPDIR".to_owned(), path(parts)));
+        // Of an ordinary user podman keeps more, in folders of the user's that all states would share.
+        let runtime = rootless.then(|| ("XDG_RUNTIME_DIR".to_owned(), path(&self.run)));
         Call {
             arguments: all,
-            variables: vec![("CONTAINERS_CONF".to_owned(), path(&self.configuration()))],
+            variables: [("CONTAINERS_CONF".to_owned(), path(&self.configuration()))]
+                .into_iter()
+                .chain(parts)
+                .chain(runtime)
+                .collect(),
         }
         .and(arguments)
     }

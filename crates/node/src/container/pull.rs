@@ -10,11 +10,12 @@ use super::archive::{Archive, Form};
 use super::call::{Call, World};
 use super::docker;
 use super::find::{Runtime, find};
-use super::garbage::Usage;
+use super::garbage::fetching;
 use super::order::{self, Order};
 use super::podman::Podman;
 use super::registry::{LoginFile, without_secrets};
 use super::settings::Pull;
+use super::usage::Usage;
 use crate::cgroup::fnv;
 
 /// Gets the image of the order and notes its id; says where it came from.
@@ -22,15 +23,24 @@ pub fn pull(order: &Order, world: &World) -> Result<String, String> {
     let runtime = find(&order.settings, world.path()).map_err(|none| none.to_string())?;
     let images = Images::open(order, world, runtime)
         .map_err(|error| format!("the store of images cannot be used: {error}"))?;
-    // Nodes that want the same image bring it here once.
-    let _held = images
-        .lock()
-        .map_err(|error| format!("the store of images cannot be locked: {error}"))?;
-    let (id, from) = images.get()?;
-    let noted = fs::write(order.image(), &id)
-        .and_then(|()| Usage::note(&order.settings.store, &id, &images.reference()));
+    // Nodes that want the same image bring it here once, and no image goes meanwhile.
+    let locked = fetching(&order.settings.store).and_then(|fetching| Ok((images.lock()?, fetching)));
+    let _held = locked.map_err(|error| format!("the store of images cannot be locked: {error}"))?;
+    let image = images.get()?;
+    let noted = fs::write(order.image(), &image.id).and_then(|()| images.note(&image));
     noted.map_err(|error| format!("the image cannot be noted: {error}"))?;
-    Ok(from)
+    Ok(image.from)
+}
+
+/// An image that is here.
+struct Here {
+    id: String,
+    /// Where it came from, in words.
+    from: String,
+    /// The names by which it is known to the runtime since it was brought here.
+    names: Vec<String>,
+    /// Whether it was here before.
+    before: bool,
 }
 
 /// The images of the runtime.
@@ -56,8 +66,13 @@ impl<'a> Images<'a> {
         })
     }
 
-    fn reference(&self) -> String {
-        self.order.container.reference.clone()
+    /// Notes that it is used. Docker may have had it for somebody else before any job wanted it: that stays theirs.
+    fn note(&self, image: &Here) -> io::Result<()> {
+        let store = &self.order.settings.store;
+        if self.podman.is_none() && image.before && !Usage::is_noted(store, &image.id) {
+            return Ok(());
+        }
+        Usage::note(store, &image.id, &image.names)
     }
 
     fn lock(&self) -> io::Result<File> {
@@ -69,24 +84,34 @@ impl<'a> Images<'a> {
         Ok(file)
     }
 
-    /// Its id, and where it came from in words.
-    fn get(&self) -> Result<(String, String), String> {
+    fn get(&self) -> Result<Here, String> {
         let container = &self.order.container;
         if let Some(folder) = &self.order.settings.images
             && let Some(archive) = Archive::find(folder, &container.image, &container.reference, self.world)?
         {
-            return Ok((self.load(&archive)?, format!("from {}", archive.path.display())));
+            let from = format!("from {}", archive.path.display());
+            return self.load(&archive, &from);
         }
         let here = self.id_of(&container.reference);
         // What came with a login is for those only who have one: the registry says whether they may have it.
         let ask_again = self.order.settings.pull == Pull::Always || self.private().exists();
         match (here, self.order.settings.pull) {
-            (Some(id), _) if !ask_again => Ok((id, "here already".to_owned())),
+            (Some(id), _) if !ask_again => Ok(Here {
+                id,
+                from: "here already".to_owned(),
+                names: vec![container.reference.clone()],
+                before: true,
+            }),
             (_, Pull::Never) => Err(self.not_here()),
-            (Some(_) | None, Pull::Missing | Pull::Always) => {
+            (here, Pull::Missing | Pull::Always) => {
                 let id = self.ask_registry()?;
                 let server = container.reference.split('/').next().unwrap_or_default();
-                Ok((id, format!("from {server}")))
+                Ok(Here {
+                    before: here.as_ref() == Some(&id),
+                    id,
+                    from: format!("from {server}"),
+                    names: vec![container.reference.clone()],
+                })
             }
         }
     }
@@ -135,10 +160,17 @@ impl<'a> Images<'a> {
             .ok_or_else(|| format!("{reference} is not here although it was pulled"))
     }
 
-    fn load(&self, archive: &Archive) -> Result<String, String> {
+    /// A name of ours says which file it came from; with docker it keeps that of the archive as well.
+    fn load(&self, archive: &Archive, from: &str) -> Result<Here, String> {
         let name = archive.name();
+        let here = |id: String, before: bool, names: Vec<String>| Here {
+            id,
+            from: from.to_owned(),
+            names,
+            before,
+        };
         if let Some(id) = self.id_of(&name) {
-            return Ok(id);
+            return Ok(here(id, true, vec![name]));
         }
         let path = archive.path.display().to_string();
         let said = match (&self.podman, archive.form) {
@@ -151,12 +183,15 @@ impl<'a> Images<'a> {
                 "docker cannot read {path}; install podman, or save the image with docker save"
             )),
         }?;
+        let mut names = vec![name.clone()];
         if archive.form != Form::Root {
             let loaded = loaded(&said).ok_or_else(|| format!("{path} holds no image, or several: {said}"))?;
             self.call(&self.plain(&["tag", loaded, &name]))?;
+            names.push(loaded.to_owned());
         }
-        self.id_of(&name)
-            .ok_or_else(|| format!("the image of {path} is not here although it was read"))
+        let id = self.id_of(&name);
+        let id = id.ok_or_else(|| format!("the image of {path} is not here although it was read"))?;
+        Ok(here(id, false, names))
     }
 
     fn id_of(&self, image: &str) -> Option<String> {

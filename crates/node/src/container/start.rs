@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit};
@@ -16,12 +16,12 @@ use super::find::{Runtime, find};
 use super::gpus;
 use super::inside::SOCKET;
 use super::loader::Loader;
-use super::mounts;
 use super::order::{self, INSIDE, Order};
 use super::podman::Podman;
 use super::pull::noted;
 use crate::fence::MARK;
 use crate::machine::since_boot;
+use crate::mountinfo;
 
 /// How long the program in the container may take until it takes orders.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -29,8 +29,14 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 /// After how many such looks the runtime is asked whether the container runs at all.
 const ASK_AFTER: u32 = 100;
-/// Name of the program that reaches other nodes, in the folder that is shared.
-const REMOTE_SHELL: &str = "remote-shell";
+/// Directory, in the folder that is shared, of the programs that reach other nodes.
+const TOOLS: &str = "tools";
+/// Those programs: name, and the words that follow `contained`.
+const PROGRAMS: [(&str, &str); 2] = [
+    ("remote-shell", "remote \"$@\""),
+    // It says where it is, so that the next ssh in PATH can be told from it.
+    ("ssh", "ssh \"$0\" -- \"$@\""),
+];
 
 /// What the arguments depend on, beside the order.
 #[derive(Debug, Clone)]
@@ -58,10 +64,10 @@ pub fn start(order: &Order, world: &World) -> Result<String, String> {
     let failed = |error: io::Error| format!("the node's folder cannot be used: {error}");
     share(order, &facts.loader).map_err(failed)?;
     let engine = Engine::open(order, world, runtime).map_err(failed)?;
-    if let (Runtime::Docker(_), Some(root)) = (&engine.runtime, &order.isolated)
-        && let Some(why) = docker::unseen(order, root, &mounts::beneath(Path::new(root)))
-    {
-        return Err(why);
+    if let (Runtime::Docker(_), Some(root)) = (&engine.runtime, &order.isolated) {
+        let mounted = mountinfo::beneath(Path::new(root)).into_iter();
+        let mounted: Vec<_> = mounted.map(|mount| mount.path).rev().collect();
+        docker::unseen(order, root, &mounted).map_or(Ok(()), Err)?;
     }
     let arguments = arguments(order, &facts, &engine.runtime)?;
     Begun::note(&order.node, &order.name, &engine.runtime).map_err(failed)?;
@@ -70,24 +76,40 @@ pub fn start(order: &Order, world: &World) -> Result<String, String> {
     Ok("started".to_owned())
 }
 
-/// What node and container share: the folder of what is to be run, and the program that reaches other nodes.
+/// What node and container share: the folder of what is to be run, and the programs that reach other nodes.
 fn share(order: &Order, loader: &Loader) -> io::Result<()> {
-    let inside = order.inside();
-    order::make_private(&inside.join(super::inside::ORDERS))?;
+    // A container before this one, which did not end well, may have laid links there.
+    match fs::remove_dir_all(order.inside()) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    order::make_private(&order.inside().join(super::inside::ORDERS))?;
     let words: Vec<String> = loader.words().iter().map(|word| shell_quote(word)).collect();
-    let mut options = fs::OpenOptions::new();
-    let mut shell = options
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o755)
-        .open(inside.join(REMOTE_SHELL))?;
-    // What the job wants loaded into its own programs is not for this one.
-    writeln!(
-        shell,
-        "#!/bin/sh\nunset LD_PRELOAD\nexec {} contained remote \"$@\"",
-        words.join(" ")
-    )
+    let tools = order.inside().join(TOOLS);
+    fs::create_dir_all(&tools)?;
+    for (name, arguments) in PROGRAMS {
+        let mut options = fs::OpenOptions::new();
+        let mut program = options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o755)
+            .open(tools.join(name))?;
+        // What the job wants loaded into its own programs is not for this one.
+        writeln!(
+            program,
+            "#!/bin/sh\nunset LD_PRELOAD\nexec {} contained {arguments}",
+            words.join(" ")
+        )?;
+    }
+    Ok(())
+}
+
+/// Where jobs look for those programs, and where they are. The whole directory takes the place of the node's: a mount
+/// on one of its files would be gone when a server that starts replaces the file.
+fn tools(order: &Order) -> Option<(String, PathBuf)> {
+    let (directory, _) = order.container.remote_shell.rsplit_once('/')?;
+    (!directory.is_empty()).then(|| (directory.to_owned(), order.inside().join(TOOLS)))
 }
 
 struct Engine<'a> {
@@ -164,6 +186,8 @@ pub fn arguments(order: &Order, facts: &Facts, runtime: &Runtime) -> Result<Vec<
         "--user=0:0",
         "--workdir=/",
         "--security-opt=label=disable",
+        // What it makes in a share, others find there.
+        "--cap-drop=MKNOD",
         "--env",
         &format!("{MARK}={}", order.mark),
         "--entrypoint",
@@ -207,8 +231,9 @@ pub fn arguments(order: &Order, facts: &Facts, runtime: &Runtime) -> Result<Vec<
     }
     let inside = order.inside();
     all.extend(bind(&inside.display().to_string(), INSIDE, false));
-    let shell = inside.join(REMOTE_SHELL).display().to_string();
-    all.extend(bind(&shell, &order.container.remote_shell, true));
+    if let Some((path, source)) = tools(order) {
+        all.extend(bind(&source.display().to_string(), &path, true));
+    }
     for (source, path) in facts.loader.files() {
         all.extend(bind(&source, &path, true));
     }

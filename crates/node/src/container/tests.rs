@@ -69,13 +69,13 @@ fn podman_is_asked_for_the_container() {
     assert_eq!(
         words,
         "run --detach --name n --label trainyard.node=/d/7 --network=host --user=0:0 --workdir=/ \
-         --security-opt=label=disable --env TRAINYARD_PLACEMENT=/d/7:3-1 --entrypoint /.trainyard/bin/trainyard \
+         --security-opt=label=disable --cap-drop=MKNOD --env TRAINYARD_PLACEMENT=/d/7:3-1 --entrypoint /.trainyard/bin/trainyard \
          --pull=never --systemd=false --no-healthcheck --log-driver=k8s-file \
          --cgroup-parent=/trainyard/x/7/job/container --shm-size=1073741824 --ulimit=nofile=1:2 \
          --mount type=bind,source=/d/7/root,target=/d/7/root \
          --mount type=bind,\"source=/s/a,b\",\"target=/s/a,b\" \
          --mount type=bind,source=/d/7/container/inside,target=/.trainyard/run \
-         --mount type=bind,source=/d/7/container/inside/remote-shell,target=/e/remote-shell,readonly \
+         --mount type=bind,source=/d/7/container/inside/tools,target=/e,readonly \
          --mount type=bind,source=/no/trainyard,target=/.trainyard/bin/trainyard,readonly \
          4fa6 contained init /.trainyard/run"
     );

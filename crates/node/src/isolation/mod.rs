@@ -8,6 +8,7 @@
 
 mod account;
 mod network;
+mod program;
 mod restrict;
 mod threshold;
 
@@ -16,7 +17,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use account::NoAccount;
-pub use network::{Network, run};
+pub use network::Network;
+pub use program::{ask, run};
 pub use restrict::restrict;
 pub use threshold::{Entered, enter, in_words, probe};
 

@@ -3,13 +3,15 @@
 use std::io;
 use std::net::Ipv4Addr;
 use std::os::fd::AsRawFd;
-use std::process::Command;
 
 use nix::sched::{CloneFlags, unshare};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::process::getpid;
 use serde::{Deserialize, Serialize};
 use trainyard_domain::ids::Uid;
+
+use super::program::run;
+use crate::cgroup::fnv;
 
 /// The bridge that a node is on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +26,27 @@ pub struct Network {
 }
 
 impl Network {
+    /// Name of the machine's end of a node's link. Two servers may number their nodes alike.
+    pub fn link(&self, node: Uid) -> String {
+        let hash = fnv(format!("{} {node}", self.bridge).as_bytes());
+        format!("ty{:012x}", hash & 0xffff_ffff_ffff)
+    }
+
+    /// The first of the addresses, which nobody has.
+    pub fn subnet(&self) -> Ipv4Addr {
+        self.first_like(self.gateway)
+    }
+
+    /// Whether this is one of the addresses.
+    pub fn holds(&self, address: Ipv4Addr) -> bool {
+        self.first_like(address) == self.subnet()
+    }
+
+    fn first_like(&self, address: Ipv4Addr) -> Ipv4Addr {
+        let own = u32::MAX.checked_shr(self.prefix.into()).unwrap_or(0);
+        Ipv4Addr::from_bits(address.to_bits() & !own)
+    }
+
     /// Moves this process into a network namespace of its own, in which the node has `address`. The link to the bridge
     /// goes with the namespace. Call it where processes still are counted as the machine counts them: programs of the
     /// machine are started.
@@ -36,7 +59,7 @@ impl Network {
         unshare(CloneFlags::CLONE_NEWNET)?;
         let me = getpid().as_raw_pid().to_string();
         let outside = format!("--net=/proc/{me}/fd/{}", machine.as_raw_fd());
-        let link = format!("ty{:012x}", node.0 & 0xffff_ffff_ffff);
+        let link = self.link(node);
         let there = |words: &[&str]| run("nsenter", &[&[outside.as_str(), "ip", "link"], words].concat());
         there(&["add", &link, "type", "veth", "peer", "name", INSIDE, "netns", &me])?;
         there(&["set", &link, "master", &self.bridge, "up"])?;
@@ -61,19 +84,3 @@ impl Network {
 
 /// Name of the node's end of its link.
 const INSIDE: &str = "eth0";
-
-/// Runs a program of the machine that changes its network, and waits for it: it only asks the kernel.
-pub fn run(program: &str, arguments: &[&str]) -> io::Result<()> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the network is set by iproute2 and iptables"
-    )]
-    let done = Command::new(program).args(arguments).output();
-    let words = || format!("{program} {}", arguments.join(" "));
-    let done = done.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", words())))?;
-    if done.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&done.stderr);
-    Err(io::Error::other(format!("{}: {}", words(), said.trim())))
-}

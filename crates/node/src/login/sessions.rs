@@ -21,6 +21,8 @@ use crate::view::View;
 
 /// Time between SIGHUP and SIGKILL for what a session left.
 const GRACE: Duration = Duration::from_secs(2);
+/// How long its program may take to be found.
+const FIND_WITHIN: Duration = Duration::from_secs(2);
 /// Pause between looks for what a session left.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
@@ -208,8 +210,11 @@ fn start(wanted: Process, streams: Vec<OwnedFd>, mark: &str, around: &Surroundin
     let (environment, mark) = (Arc::clone(around.environment), mark.to_owned());
     let name = wanted.clone();
     let started = around.fence.outside(|_| {
-        let start = move || process::start_with(&wanted, &environment, &mark, streams);
-        Ok(around.view.run(start))
+        // Nothing of it lies on a volume but what its PATH may lead over.
+        let late = process::refused(&wanted, "a volume in its PATH does not answer");
+        let prepare = move || process::prepare_with(&wanted, &environment, streams);
+        let prepared = around.view.within(FIND_WITHIN, prepare).unwrap_or(Err(late));
+        Ok(prepared.and_then(|prepared| around.view.run(move || prepared.start(&mark))))
     });
     match started {
         Ok(Ok(pid)) => Begun::Runs(pid),

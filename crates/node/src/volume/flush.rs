@@ -23,6 +23,8 @@ pub const NOT_STORED: &str = "VolumeNotStored";
 const FLUSH_WITHIN: Duration = Duration::from_secs(3600);
 /// A store that has failed as often as this, and taken nothing for as long as this, is given up.
 const GIVE_UP: (usize, Duration) = (2, Duration::from_secs(30));
+/// Longest time without progress for what somebody wants to be over.
+const HURRIED: Duration = Duration::from_secs(30);
 /// First and longest pause between looks.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
 /// When to ask which files are held open by something that goes on, such as what a setup task left running.
@@ -36,6 +38,9 @@ pub struct Flush {
     left: VecDeque<u32>,
     doing: Option<(u32, Doing)>,
     errors: Vec<BatchAiError>,
+    /// Since when somebody wants it to be over.
+    hurried: Option<Duration>,
+    given_up: Vec<u32>,
 }
 
 #[derive(Debug)]
@@ -72,7 +77,29 @@ impl Flush {
             left: of.into_iter().collect(),
             doing: None,
             errors: Vec::new(),
+            hurried: None,
+            given_up: Vec::new(),
         }
+    }
+
+    /// Somebody wants it to be over: a volume that makes no progress is waited for half a minute from now on.
+    pub fn hurry(&mut self, now: Duration) {
+        if self.hurried.is_some() {
+            return;
+        }
+        self.hurried = Some(now);
+        if let Some((_, Doing::Syncing(running))) = &mut self.doing {
+            running.hurry(now + HURRIED);
+        }
+    }
+
+    /// Those that did not take all: nothing more is to be hoped of them.
+    pub fn given_up(&self) -> &[u32] {
+        &self.given_up
+    }
+
+    fn within(&self) -> Duration {
+        self.hurried.map_or(FLUSH_WITHIN, |_| HURRIED)
     }
 
     /// When to come again, if nothing ends before.
@@ -92,6 +119,7 @@ impl Flush {
 
     /// Goes on; at the end what did not reach its store.
     pub fn step(&mut self, now: Duration, keep: &Keep, fence: &Fence) -> Poll<Vec<BatchAiError>> {
+        let (hurried, within) = (self.hurried, self.within());
         loop {
             if let Some((id, doing)) = &mut self.doing {
                 let kept = keep.get(*id);
@@ -102,11 +130,12 @@ impl Flush {
                         Some(Ok(())) => None,
                         Some(Err(failed)) => Some(unsynced(kept, &failed.to_string())),
                     },
-                    (Doing::Watching(watch), Some(kept)) => match watch.step(now, kept) {
+                    (Doing::Watching(watch), Some(kept)) => match watch.step(now, hurried, kept) {
                         None => return Poll::Pending,
                         Some(lost) => (!lost.is_empty()).then(|| unstored(kept, &lost)),
                     },
                 };
+                self.given_up.extend(error.is_some().then_some(*id));
                 self.errors.extend(error);
                 self.doing = None;
             }
@@ -122,7 +151,7 @@ impl Flush {
                 name: format!("sync of {}", kept.shown_at),
                 arguments: ["sync".to_owned(), "-f".to_owned(), kept.at.display().to_string()].into(),
                 environment: keep.environment.clone(),
-                within: FLUSH_WITHIN,
+                within,
             };
             match errand.start(fence, now) {
                 Ok(running) => self.doing = Some((id, Doing::Syncing(running))),
@@ -145,7 +174,7 @@ impl Watch {
     }
 
     /// What is left unstored when there is no more to wait for.
-    fn step(&mut self, now: Duration, kept: &Kept) -> Option<Vec<String>> {
+    fn step(&mut self, now: Duration, hurried: Option<Duration>, kept: &Kept) -> Option<Vec<String>> {
         if now < self.look_at {
             return None;
         }
@@ -156,7 +185,7 @@ impl Watch {
             unstored.retain(|name| !kept.paths(name).any(|path| held.contains(&path)));
         }
         let failures = keeper.failed_uploads(self.log_from);
-        match self.look(unstored.len(), failures, keeper.is_over(), now) {
+        match self.look(unstored.len(), failures, keeper.is_over(), hurried, now) {
             Look::Clean | Look::GiveUp => Some(unstored),
             Look::Wait => {
                 self.look_at = now + self.pause;
@@ -166,11 +195,19 @@ impl Watch {
         }
     }
 
-    fn look(&mut self, unstored: usize, failures: usize, over: bool, now: Duration) -> Look {
+    fn look(
+        &mut self,
+        unstored: usize,
+        failures: usize,
+        over: bool,
+        hurried: Option<Duration>,
+        now: Duration,
+    ) -> Look {
         if unstored < self.left {
             (self.left, self.progress) = (unstored, now);
         }
-        let stuck = failures >= GIVE_UP.0 && now >= self.progress + GIVE_UP.1;
+        let late = hurried.is_some_and(|since| now >= since.max(self.progress) + HURRIED);
+        let stuck = late || (failures >= GIVE_UP.0 && now >= self.progress + GIVE_UP.1);
         if unstored == 0 {
             Look::Clean
         } else if over || stuck || now >= self.began + FLUSH_WITHIN {
@@ -265,29 +302,47 @@ mod tests {
     #[test]
     fn it_waits_while_there_is_hope() {
         let mut watch = watch();
-        assert_eq!(watch.look(3, 0, false, seconds(100)), Look::Wait);
+        assert_eq!(watch.look(3, 0, false, None, seconds(100)), Look::Wait);
         assert_eq!(
-            watch.look(3, 1, false, seconds(1000)),
+            watch.look(3, 1, false, None, seconds(1000)),
             Look::Wait,
             "a large file takes long"
         );
-        assert_eq!(watch.look(2, 5, false, seconds(1001)), Look::Wait, "it goes on");
-        assert_eq!(watch.look(2, 5, false, seconds(1030)), Look::Wait);
-        assert_eq!(watch.look(0, 5, false, seconds(1031)), Look::Clean);
+        assert_eq!(
+            watch.look(2, 5, false, None, seconds(1001)),
+            Look::Wait,
+            "it goes on"
+        );
+        assert_eq!(watch.look(2, 5, false, None, seconds(1030)), Look::Wait);
+        assert_eq!(watch.look(0, 5, false, None, seconds(1031)), Look::Clean);
     }
 
     #[test]
     fn it_ends_when_there_is_none() {
         let mut stuck = watch();
-        assert_eq!(stuck.look(1, 2, false, seconds(100)), Look::Wait);
-        assert_eq!(stuck.look(1, 2, false, seconds(130)), Look::GiveUp);
+        assert_eq!(stuck.look(1, 2, false, None, seconds(100)), Look::Wait);
+        assert_eq!(stuck.look(1, 2, false, None, seconds(130)), Look::GiveUp);
         assert_eq!(
-            watch().look(1, 0, true, seconds(101)),
+            watch().look(1, 0, true, None, seconds(101)),
             Look::GiveUp,
             "nobody stores it"
         );
         let mut endless = watch();
-        assert_eq!(endless.look(1, 0, false, seconds(100)), Look::Wait);
-        assert_eq!(endless.look(1, 0, false, seconds(3700)), Look::GiveUp);
+        assert_eq!(endless.look(1, 0, false, None, seconds(100)), Look::Wait);
+        assert_eq!(endless.look(1, 0, false, None, seconds(3700)), Look::GiveUp);
+    }
+
+    #[test]
+    fn what_somebody_wants_to_be_over_waits_for_progress_alone() {
+        let since = Some(seconds(500));
+        let mut watch = watch();
+        assert_eq!(watch.look(2, 0, false, since, seconds(501)), Look::Wait);
+        assert_eq!(watch.look(1, 0, false, since, seconds(529)), Look::Wait);
+        assert_eq!(
+            watch.look(1, 0, false, since, seconds(558)),
+            Look::Wait,
+            "it goes on"
+        );
+        assert_eq!(watch.look(1, 0, false, since, seconds(559)), Look::GiveUp);
     }
 }

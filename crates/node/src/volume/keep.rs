@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::process::Pid;
 use trainyard_domain::launch::{Behind, Mount};
@@ -12,6 +13,7 @@ use trainyard_domain::state::BatchAiError;
 
 use super::keeper::{Files, Keeper};
 use super::{rclone, unmount};
+use crate::fence::Fence;
 
 /// Code of a volume that was there and is not any more.
 pub const DIED: &str = "VolumeDied";
@@ -44,6 +46,7 @@ pub struct Kept {
     pub keeper: Option<Keeper>,
     users: usize,
     told_dead: bool,
+    given_up: bool,
 }
 
 impl Keep {
@@ -106,6 +109,7 @@ impl Keep {
             keeper: None,
             users: 1,
             told_dead: false,
+            given_up: false,
         };
         self.kept.insert(id, kept);
         Ok(id)
@@ -169,6 +173,43 @@ impl Keep {
         let _ = fs::remove_dir(&kept.at);
         let _ = fs::remove_file(self.file(id, "log"));
         let _ = fs::remove_dir_all(self.file(id, "cache"));
+    }
+
+    /// Takes volumes that do not answer from all that wait for them, who see errors then; says where they were seen.
+    /// Without its keeper the kernel answers for a volume of rclone, others are asked to be forced.
+    pub fn take_from_all(&self, ids: &[u32], fence: &Fence, now: Duration) -> Vec<String> {
+        let kept = ids.iter().filter_map(|id| self.kept.get(id));
+        let take = |kept: &Kept| {
+            match &kept.keeper {
+                Some(keeper) => keeper.kill(),
+                // It may hang itself, so nobody waits for it.
+                None if is_root() => {
+                    if let Err(failed) = unmount::forced(&kept.at, &self.environment).start(fence, now) {
+                        crate::say(failed);
+                    }
+                }
+                None => {}
+            }
+            kept.shown_at.clone()
+        };
+        kept.map(take).collect()
+    }
+
+    /// All were waited for, and these in vain: until the next time nobody waits for them again.
+    pub fn give_up(&mut self, ids: &[u32]) {
+        for (id, kept) in &mut self.kept {
+            kept.given_up = ids.contains(id);
+        }
+    }
+
+    /// Whether one of them has been given up.
+    pub fn is_given_up(&self, id: u32) -> bool {
+        self.kept.get(&id).is_some_and(|kept| kept.given_up)
+    }
+
+    /// Whether one of them has died.
+    pub fn is_dead(&self, id: u32) -> bool {
+        self.kept.get(&id).is_some_and(Kept::is_dead)
     }
 
     /// Takes note of processes that have ended.

@@ -27,11 +27,13 @@ enum Stage {
 }
 
 impl Lower {
-    /// Begins.
-    pub fn begin(id: u32) -> Lower {
+    /// Begins. What was written was waited for at the end of each attempt; here no more than a moment is due.
+    pub fn begin(id: u32, now: Duration, keep: &Keep) -> Lower {
+        let mut flush = Flush::new((!keep.is_given_up(id)).then_some(id));
+        flush.hurry(now);
         Lower {
             id,
-            stage: Stage::Flushing(Flush::new([id])),
+            stage: Stage::Flushing(flush),
         }
     }
 

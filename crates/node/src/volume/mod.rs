@@ -11,7 +11,6 @@ mod kernel;
 pub mod lower;
 pub mod raise;
 mod rclone;
-pub mod table;
 mod tool;
 pub mod unmount;
 mod words;

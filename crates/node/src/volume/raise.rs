@@ -9,9 +9,10 @@ use trainyard_domain::launch::{Behind, Mount, RcloneRemote};
 use super::keep::{Keep, is_root};
 use super::keeper::Keeper;
 use super::tool::Recipe;
-use super::{command, kernel, rclone, table};
+use super::{command, kernel, rclone};
 use crate::errand::{Errand, Running};
 use crate::fence::Fence;
+use crate::mountinfo;
 
 /// Longest time for rclone to mount.
 const APPEAR_WITHIN: Duration = Duration::from_secs(30);
@@ -97,7 +98,7 @@ impl Raise {
         match &mut self.stage {
             Stage::Appearing { until, look_at } => {
                 let over = kept.keeper.as_ref().is_none_or(Keeper::is_over);
-                if !over && table::at(&kept.at).is_some_and(|found| found.kind == RCLONE) {
+                if !over && mountinfo::at(&kept.at).is_some_and(|found| found.kind == RCLONE) {
                     let errand = Errand {
                         name: "the first look into it".to_owned(),
                         arguments: first_look(&kept.at),
@@ -148,7 +149,7 @@ fn first_look(at: &Path) -> Vec<String> {
 }
 
 fn is_up(at: &Path, kinds: &[&str]) -> Result<(), String> {
-    match table::at(at) {
+    match mountinfo::at(at) {
         Some(found) if kinds.is_empty() || kinds.contains(&found.kind.as_str()) => Ok(()),
         Some(found) => Err(format!("it is mounted with type {}", found.kind)),
         None => Err("the program ended with 0 and nothing is mounted there".to_owned()),

@@ -180,6 +180,7 @@ pub(super) fn first_status(
         shortage: None,
         std_out_err_path_suffix,
         last_node_number: 0,
+        setback: None,
         subnet: None,
     }
 }

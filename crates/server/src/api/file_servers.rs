@@ -31,7 +31,7 @@ const FAILED: &str = "FileServerProvisioningFailed";
 /// Most of those who mount a file server that are counted for the message.
 const USERS_COUNTED: u32 = 1_000;
 
-/// How to reach a file server: it is this machine.
+/// How to reach a file server that nobody exports: it is this machine.
 pub(super) fn mount_settings() -> MountSettings {
     let address = "127.0.0.1".to_owned();
     MountSettings {
@@ -41,8 +41,9 @@ pub(super) fn mount_settings() -> MountSettings {
     }
 }
 
-fn reply(version: ApiVersion, server: &FileServer) -> Reply {
-    Reply::resource(&server.meta, version.file_server(server))
+fn reply(app: &App, version: ApiVersion, server: FileServer) -> Reply {
+    let server = app.as_reached(server);
+    Reply::resource(&server.meta, version.file_server(&server))
 }
 
 fn find(s: &Snapshot<'_>, place: &Place, name: &Name) -> Result<FileServer, ApiError> {
@@ -54,7 +55,7 @@ fn find(s: &Snapshot<'_>, place: &Place, name: &Name) -> Result<FileServer, ApiE
 /// FileServers_Get.
 pub fn get(app: &App, call: &Call) -> Result<Reply, ApiError> {
     let (place, name) = (call.place()?, call.name("fileServerName")?);
-    Ok(reply(call.version, &app.read(|s| find(s, &place, &name))?))
+    Ok(reply(app, call.version, app.read(|s| find(s, &place, &name))?))
 }
 
 /// FileServers_ListByWorkspace, FileServers_ListByResourceGroup and FileServers_List.
@@ -66,8 +67,8 @@ pub fn list(app: &App, call: &Call) -> Result<Reply, ApiError> {
     })?;
     let (found, next) = call.cut(found, |f| f.meta.uid)?;
     let written = found
-        .iter()
-        .map(|server| call.version.file_server(server))
+        .into_iter()
+        .map(|server| call.version.file_server(&app.as_reached(server)))
         .collect();
     flat_list(call, written, next)
 }
@@ -128,12 +129,13 @@ pub async fn create(app: &Arc<App>, call: Call) -> Result<Reply, ApiError> {
             Ok(Put::Made(made)) => {
                 let path = app.ports.file_servers.path(folder);
                 info!(file_server = id_of(made), folder = %path.display(), "a file server is made");
+                app.look_after_exports();
             }
             Ok(Put::Found(_) | Put::Failed(_)) | Err(_) => app.ports.file_servers.unmake(folder),
         }
     }
     Ok(match put? {
-        Put::Found(server) | Put::Made(server) => reply(version, &server),
+        Put::Found(server) | Put::Made(server) => reply(app, version, server),
         Put::Failed(operation) => links.accepted(&operation),
     })
 }

@@ -10,13 +10,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::stream;
 use jiff::{SignedDuration, Timestamp};
-use trainyard_domain::launch::STDOUTERR;
+use trainyard_domain::launch::{STDOUTERR, key_of};
 use trainyard_domain::limits;
 use trainyard_domain::name::excerpt;
-use trainyard_domain::state::{Job, OutputPlace, ShareKind};
+use trainyard_domain::secret::Secret;
+use trainyard_domain::spec::SecretSource;
+use trainyard_domain::state::{Job, OutputPlace, Share, ShareKind};
 use trainyard_storage::ranges::{self, RangeAnswer};
 use trainyard_storage::{
-    AccountName, EntryKind, Kind as StorageKind, Listing, Page, Place, RelativePath, ShareName, StorageError,
+    AccountName, At, EntryKind, Kind as StorageKind, Listing, Page, Place, RelativePath, Remote, ShareName,
+    StorageError,
 };
 use trainyard_wire::{ApiVersion, v2018_05_01 as wire};
 
@@ -44,6 +47,7 @@ pub async fn list(app: &App, call: &Call) -> Result<Reply, ApiError> {
     let job = app.read(|s| super::jobs::find(s, &place, &name))?;
     let is_standard = id.eq_ignore_ascii_case(STDOUTERR);
     let place = place_of(&job, id)?;
+    let store = store_of(app, &job, &place).await?;
     let directory = call
         .query
         .get("directory")
@@ -52,7 +56,7 @@ pub async fn list(app: &App, call: &Call) -> Result<Reply, ApiError> {
         .unwrap_or(".");
     let after = call.skip_token().map(page_token).transpose()?;
     let page = Page::new(after, usize::try_from(size).unwrap_or(usize::MAX));
-    let listing = list_place(app, place, directory, page).await?;
+    let listing = list_place(app, store.as_ref(), place, directory, page).await?;
     let expires = app.now() + SignedDuration::from_mins(i64::from(minutes));
     // The first version had no execution log; a file of the same name elsewhere is the job's own.
     let hides_log = is_standard && call.version == ApiVersion::V2017_09_01Preview;
@@ -68,7 +72,7 @@ pub async fn list(app: &App, call: &Call) -> Result<Reply, ApiError> {
                         .directory
                         .join(&entry.name)
                         .map_err(|e| storage(e.into(), "directory"))?;
-                    let download_url = link(app, call, &place, expires);
+                    let download_url = link(app, call, store.as_deref(), &place, expires);
                     wire::FileKind::File {
                         download_url,
                         modified,
@@ -88,12 +92,79 @@ pub async fn list(app: &App, call: &Call) -> Result<Reply, ApiError> {
     Ok(Reply::ok(call.version.files(&entries, next.as_deref())))
 }
 
+/// The store in which a place of a job is; none where it is on this machine.
+async fn store_of(app: &App, job: &Job, place: &Place) -> Result<Option<Arc<Remote>>, ApiError> {
+    match app.ports.accounts.at(&place.account) {
+        At::Here => Ok(None),
+        At::Elsewhere(remote) => Ok(Some(Arc::clone(remote))),
+        At::ElsewhereByKey => {
+            let lacks = |why: &str| {
+                let (account, why) = (place.account.clone(), why.into());
+                ApiError::StoreRefused(StorageError::NoKey { account, why })
+            };
+            let gone = "What mounted it is gone, and its key with it.";
+            let key = key_of_place(app, job, place)?.ok_or_else(|| lacks(gone))?;
+            let key = in_clear(app, key).await.map_err(|why| lacks(&why))?;
+            let remote = app.ports.accounts.by_key(&place.account, key.reveal());
+            remote
+                .map(Some)
+                .ok_or_else(|| lacks("The accountKey that came with the volume is no key in base64."))
+        }
+    }
+}
+
+/// The key that came with the volume of the job, or of its cluster, in which a place is.
+fn key_of_place(app: &App, job: &Job, place: &Place) -> Result<Option<SecretSource>, ApiError> {
+    let share = Share {
+        account: place.account.to_string(),
+        kind: match place.kind {
+            StorageKind::FileShare => ShareKind::File,
+            StorageKind::BlobContainer => ShareKind::Blob,
+        },
+        name: place.share.to_string(),
+    };
+    app.read(|s| {
+        let own = s.job_secrets(job)?.mount_volumes;
+        if let Some(key) = own.and_then(|volumes| key_of(&volumes, &share).cloned()) {
+            return Ok(Some(key));
+        }
+        let Some(cluster) = s.cluster_by_uid(job.cluster)? else {
+            return Ok(None);
+        };
+        let setup = s.cluster_secrets(&cluster)?.node_setup;
+        let volumes = setup.and_then(|setup| setup.mount_volumes);
+        Ok(volumes.and_then(|volumes| key_of(&volumes, &share).cloned()))
+    })
+}
+
+async fn in_clear(app: &App, key: SecretSource) -> Result<Secret, String> {
+    let reference = match key {
+        SecretSource::Value(key) => return Ok(key),
+        SecretSource::Vault(reference) => reference,
+    };
+    let unset = "Its key is in a key vault, and this server fetches nothing from key vaults.";
+    let vaults = app.ports.vaults.as_ref().ok_or(unset)?;
+    let (told, fetched) = tokio::sync::oneshot::channel();
+    let done = move |fetched| drop(told.send(fetched));
+    vaults.ask(vec![reference], Box::new(done));
+    let ended = |_| "The server is ending.".to_owned();
+    match fetched.await.map_err(ended)? {
+        Ok(mut keys) => keys.pop().ok_or_else(|| unset.to_owned()),
+        Err((_, error)) => Err(format!("Its key could not be had from its key vault: {error}.")),
+    }
+}
+
 /// A page of a directory. A store elsewhere is asked beside the threads that answer requests, since it may take its
 /// time.
-async fn list_place(app: &App, place: Place, directory: &str, page: Page) -> Result<Listing, ApiError> {
-    let accounts = &app.ports.accounts;
-    let listing = match accounts.remote(&place.account) {
-        None => accounts.list(&place, directory, &page),
+async fn list_place(
+    app: &App,
+    store: Option<&Arc<Remote>>,
+    place: Place,
+    directory: &str,
+    page: Page,
+) -> Result<Listing, ApiError> {
+    let listing = match store {
+        None => app.ports.accounts.list(&place, directory, &page),
         Some(remote) => {
             let (remote, directory, now) = (Arc::clone(remote), directory.to_owned(), app.now());
             let asked = tokio::task::spawn_blocking(move || remote.list(&place, &directory, &page, now));
@@ -104,8 +175,8 @@ async fn list_place(app: &App, place: Place, directory: &str, page: Page) -> Res
 }
 
 /// The link to a file: to this server, or to the store that has it.
-fn link(app: &App, call: &Call, file: &Place, expires: Timestamp) -> String {
-    match app.ports.accounts.remote(&file.account) {
+fn link(app: &App, call: &Call, store: Option<&Remote>, file: &Place, expires: Timestamp) -> String {
+    match store {
         None => format!("{}{}", call.base, app.ports.link_key.sign(file, expires)),
         Some(remote) => remote.link(file, app.now(), expires),
     }
@@ -170,7 +241,7 @@ fn storage(error: StorageError, target: &str) -> ApiError {
         | StorageError::Elsewhere(_) => ApiError::invalid(target, error.to_string()),
         StorageError::NotFound(place) => ApiError::not_found(Kind::File, place),
         StorageError::Unreachable { .. } => ApiError::StoreUnreachable(error),
-        StorageError::Refused { .. } => ApiError::StoreRefused(error),
+        StorageError::Refused { .. } | StorageError::NoKey { .. } => ApiError::StoreRefused(error),
         StorageError::Io { .. } => ApiError::Internal(Box::new(error)),
     }
 }

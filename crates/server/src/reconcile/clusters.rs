@@ -1,6 +1,7 @@
 //! A look at one cluster: how many nodes, which of them leave, which jobs start.
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 
 use jiff::{SignedDuration, Timestamp};
 use tracing::info;
@@ -46,6 +47,7 @@ impl Round {
         let mut nodes = tx.nodes_of(uid)?;
         let stopping: BTreeSet<Uid> = tx.jobs_to_stop(uid)?.iter().map(|job| job.meta.uid).collect();
         let plan = self.scale(tx, &cluster, &nodes, &stopping)?;
+        let plan = self.hold_back(&cluster, plan);
         self.release(tx, &cluster, &mut nodes, &plan)?;
         self.allocate(tx, &mut cluster, &mut nodes, &plan, decided)?;
         self.stop_jobs(tx, uid, decided)?;
@@ -134,14 +136,19 @@ impl Round {
     ) -> Result<(), StoreError> {
         let mut gpus = self.gpus_for(tx, cluster, plan.allocate)?;
         for _ in 0..plan.allocate {
-            cluster.status.last_node_number += 1;
             let uid = tx.next_uid(self.now)?;
+            let is_taken = |address| tx.address_is_taken(address);
+            // There is one, as `room_of_addresses` counts no more room than that.
+            let Some(address) = free_address(self.settings.addresses, uid, is_taken)? else {
+                break;
+            };
+            cluster.status.last_node_number += 1;
             let number = cluster.status.last_node_number;
             let node = Node {
                 uid,
                 cluster: cluster.meta.uid,
                 name: node_name(cluster.meta.uid, number, self.now, cluster.spec.vm_priority),
-                address: free_address(tx, self.settings.addresses, uid)?,
+                address,
                 status: NodeStatus {
                     gpus: gpus.pop_front().unwrap_or_default(),
                     ..NodeStatus::new(self.now)
@@ -191,7 +198,7 @@ impl Round {
                 && !node.status.leaving
                 && let Some(cluster) = tx.cluster_by_uid(node.cluster)?
                 // A setup may take long, and its secrets are fetched once.
-                && !(shown.contains(&node.uid) && cluster.spec.first_reference().is_some())
+                && !(shown.contains(&node.uid) && cluster.spec.first_reference(&self.keys).is_some())
             {
                 decided.effects.push(self.ensure_node(tx, &cluster, node)?);
             }
@@ -400,6 +407,9 @@ impl Round {
         let status = &mut cluster.status;
         status.wanted_nodes = plan.wanted;
         status.shortage = None;
+        if plan.wanted == 0 {
+            status.setback = None;
+        }
         if let Some(shortage) = &plan.shortage {
             let error = self.unavailable(&cluster);
             let plain = || BatchAiError::new("NodesNotAvailable", shortage.to_string());
@@ -436,16 +446,37 @@ fn waiting(entry: &LineEntry) -> Waiting {
     }
 }
 
-/// An address that no node has: where to begin looking depends on the uid, so that two servers on one
-/// machine seldom meet.
-fn free_address(tx: &Tx<'_>, addresses: Addresses, uid: Uid) -> Result<std::net::Ipv4Addr, StoreError> {
+/// An address that no node has, unless all are taken: where to begin looking depends on the uid, so that two servers on
+/// one machine seldom meet.
+fn free_address(
+    addresses: Addresses,
+    uid: Uid,
+    is_taken: impl Fn(Ipv4Addr) -> Result<bool, StoreError>,
+) -> Result<Option<Ipv4Addr>, StoreError> {
     let bits = uid.0.to_be_bytes();
-    let mut n = u32::from_be_bytes([bits[4], bits[5], bits[6], bits[7]]).wrapping_mul(2_654_435_761);
-    loop {
-        let address = addresses.nth(n);
-        if !tx.address_is_taken(address)? {
-            return Ok(address);
+    let first = u32::from_be_bytes([bits[4], bits[5], bits[6], bits[7]]).wrapping_mul(2_654_435_761);
+    let first = first % addresses.count();
+    for n in 0..addresses.count() {
+        let address = addresses.nth(first + n);
+        if !is_taken(address)? {
+            return Ok(Some(address));
         }
-        n = n.wrapping_add(1);
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_free_address_is_found_and_none_where_all_are_taken() {
+        let addresses = Addresses::Bridge(Ipv4Addr::new(10, 1, 0, 0));
+        for last in [0, 77, addresses.count() - 1] {
+            let last = addresses.nth(last);
+            let found = free_address(addresses, Uid(5), |address| Ok(address != last));
+            assert_eq!(found.unwrap(), Some(last));
+        }
+        assert_eq!(free_address(addresses, Uid(5), |_| Ok(true)).unwrap(), None);
     }
 }

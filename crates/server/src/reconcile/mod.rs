@@ -13,17 +13,19 @@ mod jobs;
 mod observations;
 mod preemption;
 mod room;
+mod setbacks;
 mod shares;
 mod sources;
 mod vaults;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use tracing::error;
 use trainyard_domain::ids::{PlacementId, Uid};
+use trainyard_domain::spec::KeysOfRequests;
 use trainyard_domain::state::BatchAiError;
 use trainyard_engine::{Capacity, NodeSeen, Observation, PlacementSeen};
 use trainyard_store::{StoreError, Tx};
@@ -48,6 +50,8 @@ pub struct Pump {
     refused: Vec<(PlacementId, BatchAiError)>,
     /// What waits for secrets of key vaults.
     desk: Desk,
+    /// Storage accounts whose keys come with what mounts their shares.
+    keys: Arc<KeysOfRequests>,
     /// Folders that were taken away, to be noted in the next round.
     removed: Vec<String>,
     /// What is known of shares in stores elsewhere.
@@ -74,6 +78,8 @@ pub struct Progress {
     pub again: bool,
     /// Nodes may have been made or removed.
     pub nodes: bool,
+    /// File servers may have been made or removed.
+    pub file_servers: bool,
 }
 
 /// What a round has decided; it is on disk.
@@ -90,7 +96,9 @@ pub struct Decided {
 impl Pump {
     /// A pump whose first round looks at everything. `wake` is called when it should make another.
     pub fn new(settings: Settings, ports: Ports, wake: Arc<dyn Fn() + Send + Sync>) -> Pump {
+        let without_key = ports.accounts.without_key().map(ToString::to_string);
         Pump {
+            keys: Arc::new(KeysOfRequests::of(without_key)),
             settings,
             ports,
             shares: Shares::new(wake),
@@ -112,6 +120,8 @@ impl Pump {
         let effects: Vec<Effect> = decided.effects.into_iter().chain(self.fetched()).collect();
         let of_nodes = |effect: &Effect| matches!(effect, Effect::EnsureNode { .. } | Effect::ReleaseNode(_));
         let nodes = full || effects.iter().any(of_nodes);
+        let of_folders = |effect: &Effect| matches!(effect, Effect::RemoveFolder(_));
+        let file_servers = full || effects.iter().any(of_folders);
         for effect in effects {
             // A mistake of ours with one job must not keep the others from the engine.
             if catch_unwind(AssertUnwindSafe(|| self.perform(effect))).is_err() {
@@ -120,6 +130,7 @@ impl Pump {
         }
         Ok(Progress {
             nodes,
+            file_servers,
             again: decided.again
                 || !(self.seen.is_empty() && self.refused.is_empty() && self.removed.is_empty()),
         })
@@ -156,12 +167,21 @@ impl Pump {
             if !due && refused.is_empty() && removed.is_empty() {
                 return Ok(Decided::default());
             }
+            let last_words = seen.iter().filter_map(|seen| match seen {
+                Observation::Node {
+                    node,
+                    seen: NodeSeen::Gone,
+                } => Some((*node, engine.last_words(*node)?)),
+                Observation::Node { .. } | Observation::Placement { .. } => None,
+            });
             let round = Round {
+                last_words: last_words.collect(),
                 settings: self.settings.clone(),
                 capacity: engine.capacity(self.free_ports),
                 now,
                 full,
                 vaults: self.ports.vaults.is_some(),
+                keys: self.keys.clone(),
             };
             let write = self
                 .ports
@@ -197,6 +217,10 @@ struct Round {
     full: bool,
     /// Secrets can be fetched from key vaults.
     vaults: bool,
+    /// What nodes said last that are gone.
+    last_words: BTreeMap<Uid, String>,
+    /// Storage accounts whose keys come with what mounts their shares.
+    keys: Arc<KeysOfRequests>,
 }
 
 impl Round {

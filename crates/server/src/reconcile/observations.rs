@@ -13,8 +13,8 @@ use super::jobs::apply_to_job;
 use super::{Decided, Round};
 
 impl Round {
-    /// Applies observations. In a full round a node that was ready and is not seen is gone. One that is
-    /// being prepared may not have been asked for yet; of an unusable one the engine may never have heard,
+    /// Applies observations. In a full round a node that was ready, or has an attempt, and is not seen is gone. One
+    /// that is being prepared may not have been asked for yet; of an unusable one the engine may never have heard,
     /// since its shares could not be had: it stays until it is released.
     pub(super) fn observe(
         &self,
@@ -25,7 +25,8 @@ impl Round {
         if self.full {
             let known: BTreeSet<Uid> = seen.iter().map(Observation::node).collect();
             for node in tx.nodes()? {
-                if node.status.phase == NodePhase::Ready && !known.contains(&node.uid) {
+                let was_there = node.status.phase == NodePhase::Ready || node.status.placement.is_some();
+                if was_there && !known.contains(&node.uid) {
                     self.node_gone(tx, node.uid, decided)?;
                 }
             }
@@ -69,6 +70,9 @@ impl Round {
             node.status = status;
             tx.set_node_status(&node)?;
             tx.look_at_cluster(node.cluster)?;
+            if node.status.phase == NodePhase::Ready {
+                self.end_setback(tx, &node)?;
+            }
         }
         Ok(())
     }
@@ -86,7 +90,11 @@ impl Round {
         if node.status.leaving {
             info!(node = node.name, "the node has left");
         } else {
-            warn!(node = node.name, "the node is lost");
+            let words = self.last_words.get(&uid);
+            warn!(node = node.name, ?words, "the node is lost");
+            if node.status.phase == NodePhase::Preparing {
+                self.note_setback(tx, &node)?;
+            }
         }
         if let Some(id) = node.status.placement {
             self.report(tx, &node, id, Seen::Lost, decided)?;

@@ -3,6 +3,7 @@
 use trainyard_domain::launch::cluster_unavailable;
 use trainyard_domain::spec::VmPriority;
 use trainyard_domain::state::{BatchAiError, Cluster};
+use trainyard_engine::Addresses;
 use trainyard_sched::Room;
 use trainyard_store::{StoreError, Tx};
 
@@ -17,13 +18,13 @@ impl Round {
                 limit: error.message,
             });
         }
-        let most = self.capacity.max_nodes;
+        let (most, nodes) = (self.capacity.max_nodes, tx.count_nodes()?);
         let machine = Room {
-            nodes: most.saturating_sub(tx.count_nodes()?),
+            nodes: most.saturating_sub(nodes),
             limit: format!("This machine takes at most {most} nodes; raise local.max_nodes for more."),
         };
+        let machine = less(machine, room_of_addresses(self.settings.addresses, nodes));
         let others = [self.room_of_quota(tx, cluster)?, self.room_of_gpus(tx, cluster)?];
-        let less = |least: Room, room: Room| if room.nodes < least.nodes { room } else { least };
         Ok(others.into_iter().flatten().fold(machine, less))
     }
 
@@ -74,5 +75,35 @@ impl Round {
         self.too_few_gpus(cluster)
             .or_else(|| cluster_unavailable(&cluster.spec))
             .or_else(|| self.no_vaults(&cluster.spec))
+    }
+}
+
+fn less(least: Room, room: Room) -> Room {
+    if room.nodes < least.nodes { room } else { least }
+}
+
+/// How many more nodes can have addresses. Nodes from before another network was chosen count too.
+fn room_of_addresses(addresses: Addresses, nodes: u32) -> Room {
+    let all = addresses.count();
+    Room {
+        nodes: all.saturating_sub(nodes),
+        limit: format!(
+            "The network of nodes has {all} addresses and all are taken; scale other clusters down."
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_no_more_nodes_than_addresses() {
+        let bridge = Addresses::Bridge([10, 1, 0, 0].into());
+        assert_eq!(room_of_addresses(bridge, 65_530).nodes, 1);
+        let full = room_of_addresses(bridge, 65_532);
+        assert_eq!(full.nodes, 0);
+        assert!(full.limit.contains("65531 addresses"), "{}", full.limit);
+        assert_eq!(room_of_addresses(Addresses::Loopback, 1).nodes, 15_605_759);
     }
 }

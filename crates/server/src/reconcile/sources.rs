@@ -2,13 +2,14 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use tracing::warn;
-use trainyard_domain::launch::Behind;
-use trainyard_domain::spec::{FileServerReference, MountVolumes};
+use trainyard_domain::launch::{Behind, key_of};
+use trainyard_domain::spec::{FileServerReference, MountVolumes, SecretSource};
 use trainyard_domain::state::{BatchAiError, Share, ShareKind};
-use trainyard_storage::{AccountName, FolderName, Kind, RelativePath, ShareName};
+use trainyard_storage::{AccountName, At, FolderName, Kind, RelativePath, Remote, ShareName};
 
 use super::shares::{Look, Shares};
 use crate::ports::Ports;
@@ -99,7 +100,16 @@ impl<'a> Sources<'a> {
         let account = AccountName::new(&share.account).map_err(|error| failed(error.to_string()))?;
         let name = ShareName::new(&share.name).map_err(|error| failed(error.to_string()))?;
         let accounts = &self.ports.accounts;
-        match accounts.remote(&account) {
+        let by_key;
+        let remote = match accounts.at(&account) {
+            At::Here => None,
+            At::Elsewhere(remote) => Some(remote),
+            At::ElsewhereByKey => {
+                by_key = self.by_key(&account, share).map_err(failed)?;
+                Some(&by_key)
+            }
+        };
+        match remote {
             None => {
                 let path = accounts.ensure(&account, kind, &name);
                 let path = path.map_err(|error| failed(error.to_string()))?;
@@ -117,6 +127,18 @@ impl<'a> Sources<'a> {
                 Look::There => Ok(remote.behind(kind, &name, self.until)),
             },
         }
+    }
+
+    /// The store of an account by the key that came with the share.
+    fn by_key(&self, account: &AccountName, share: &Share) -> Result<Arc<Remote>, String> {
+        let lacks = || format!("The account {account} has no key here, and none came with the volume.");
+        let source = self.volumes.and_then(|volumes| key_of(volumes, share));
+        let Some(SecretSource::Value(key)) = source else {
+            return Err(lacks());
+        };
+        let bad = "The accountKey that came with the volume is no key: give it in base64, as Azure shows it.";
+        let remote = self.ports.accounts.by_key(account, key.reveal());
+        remote.ok_or_else(|| bad.to_owned())
     }
 
     /// The directory that an entry of `fileServers` mounts; kept like [`Sources::share`] where it cannot be had.

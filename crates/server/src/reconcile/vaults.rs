@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::{info, warn};
 use trainyard_domain::ids::{PlacementId, Uid};
-use trainyard_domain::launch::vault_unavailable;
-use trainyard_domain::spec::{KeyVaultSecretReference, SecretSource, Vaulted};
+use trainyard_domain::launch::{CONTAINER_FAILED, FILE_SHARE_FAILED, vault_unavailable};
+use trainyard_domain::spec::{KeyVaultSecretReference, KeysOfRequests, SecretSource, Vaulted};
 use trainyard_domain::state::{BatchAiError, Job, JobPhase, NodePhase};
 use trainyard_engine::{NodeSeen, Observation};
 use trainyard_store::{StoreError, Tx};
@@ -47,14 +47,18 @@ impl Desk {
 
 impl Effect {
     /// Shows what of it may lie in a vault, where it is of a kind that needs secrets.
-    fn needed(&mut self, visit: &mut dyn FnMut(String, &mut SecretSource)) -> Option<Who> {
+    fn needed(
+        &mut self,
+        keys: &KeysOfRequests,
+        visit: &mut dyn FnMut(String, &mut SecretSource),
+    ) -> Option<Who> {
         match self {
             Effect::EnsureNode { node, spec, .. } => {
-                spec.needed(visit);
+                spec.needed(keys, visit);
                 Some(Who::Node(node.uid))
             }
             Effect::Launch { job, .. } => {
-                job.spec.needed(visit);
+                job.spec.needed(keys, visit);
                 Some(Who::Attempt(job.placement_id()))
             }
             Effect::ReleaseNode(_)
@@ -69,7 +73,8 @@ impl Pump {
     /// Hands an effect with secrets in key vaults to the desk; every other one comes back.
     pub(super) fn fetch_first(&mut self, mut effect: Effect) -> Option<Effect> {
         let mut wanted = Vec::new();
-        let who = effect.needed(&mut |member, source| {
+        let keys = self.keys.clone();
+        let who = effect.needed(&keys, &mut |member, source| {
             if let SecretSource::Vault(reference) = source {
                 wanted.push((member, reference.clone()));
             }
@@ -88,7 +93,7 @@ impl Pump {
         vaults.ask(
             references,
             Box::new(move |fetched| {
-                let filled = fill(&mut effect, &wanted, fetched);
+                let filled = fill(&mut effect, &keys, &wanted, fetched);
                 let mut waiting = desk.lock().unwrap_or_else(PoisonError::into_inner);
                 waiting.fetched.push((effect, filled));
             }),
@@ -101,7 +106,7 @@ impl Pump {
         let fetched = std::mem::take(&mut self.desk.lock().fetched);
         let mut wanted = Vec::new();
         for (mut effect, filled) in fetched {
-            if let Some(who) = effect.needed(&mut |_, _| {}) {
+            if let Some(who) = effect.needed(&KeysOfRequests::default(), &mut |_, _| {}) {
                 self.desk.lock().asked.remove(&who);
                 match self.is_wanted(who) {
                     Ok(false) => continue,
@@ -146,6 +151,7 @@ impl Pump {
 /// Puts the secrets where the references were.
 fn fill(
     effect: &mut Effect,
+    keys: &KeysOfRequests,
     wanted: &[(String, KeyVaultSecretReference)],
     fetched: Fetched,
 ) -> Result<(), BatchAiError> {
@@ -161,7 +167,7 @@ fn fill(
         failure(member, vault, reason)
     })?;
     let mut secrets = secrets.into_iter();
-    effect.needed(&mut |_, source| {
+    effect.needed(keys, &mut |_, source| {
         if matches!(source, SecretSource::Vault(_))
             && let Some(secret) = secrets.next()
         {
@@ -171,14 +177,20 @@ fn fill(
     Ok(())
 }
 
+/// The key of a volume is told by the code of its mount, as recorded (errors.md).
 fn failure(member: &str, vault: &str, reason: String) -> BatchAiError {
+    let code = match member {
+        _ if member.contains(".azureFileShares[") => FILE_SHARE_FAILED,
+        _ if member.contains(".azureBlobFileSystems[") => CONTAINER_FAILED,
+        _ => VAULT_FAILED,
+    };
     let details = [("member", member), ("vault", vault), ("Info", &reason)];
     BatchAiError {
         details: details
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into(),
         ..BatchAiError::new(
-            VAULT_FAILED,
+            code,
             format!("The secret of {member} could not be had from the key vault {vault}: {reason}."),
         )
     }
@@ -190,12 +202,12 @@ impl Round {
         if self.vaults {
             return None;
         }
-        vault_unavailable(spec)
+        vault_unavailable(spec, &self.keys)
     }
 
     /// Writes down why a job that has its nodes does not begin at once.
     pub(super) fn note_fetching(&self, tx: &Tx<'_>, job: &mut Job) -> Result<(), StoreError> {
-        let Some((member, reference)) = job.spec.first_reference() else {
+        let Some((member, reference)) = job.spec.first_reference(&self.keys) else {
             return Ok(());
         };
         let vault = reference.vault_name();

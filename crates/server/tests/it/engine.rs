@@ -85,6 +85,17 @@ impl Script {
         }
     }
 
+    /// Every node in preparation is lost. How many.
+    pub fn lose_those_that_prepare(&self) -> usize {
+        let mut state = self.state();
+        let prepares = |(_, seen): &(&Uid, &NodeSeen)| **seen == NodeSeen::Preparing;
+        let nodes: Vec<Uid> = state.nodes.iter().filter(prepares).map(|(uid, _)| *uid).collect();
+        for node in &nodes {
+            state.gone(*node);
+        }
+        nodes.len()
+    }
+
     /// The running attempt of the job with this name ends on all of its nodes.
     pub fn end(&self, job: &str, verdict: &Verdict) {
         let mut state = self.state();
@@ -235,13 +246,18 @@ impl Engine for Script {
         nodes.chain(runs).collect()
     }
 
+    fn last_words(&self, node: Uid) -> Option<String> {
+        Some(format!("words of {node}"))
+    }
+
     fn paths(&self, node: Uid) -> NodePaths {
         NodePaths {
             mount_root: format!("/nodes/{node}/mounts"),
             jobs_root: format!("/nodes/{node}/jobs"),
             shared_root: "/shared".to_owned(),
             remote_shell: "/remote-shell".to_owned(),
-            one_machine: true,
+            share_loopback: true,
+            share_cores: true,
             apart: false,
         }
     }

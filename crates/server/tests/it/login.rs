@@ -123,7 +123,7 @@ fn the_account_is_that_of_the_cluster_with_its_password_until_it_is_deleted() {
     house.pump();
     let stored = house.ports.store.read(|s| s.logins()).unwrap();
     let node = *stored.keys().max().unwrap();
-    let account = house.app.login_account(node).unwrap().unwrap();
+    let (_, account) = house.app.login_account(node).unwrap().unwrap();
     assert_eq!(account.admin_user_name, "yard");
     assert_eq!(account.admin_user_password.unwrap().reveal(), "hush");
     assert_eq!(account.admin_user_ssh_public_key.as_deref(), Some("ssh-rsa AAAA"));

@@ -10,6 +10,7 @@ mod answer;
 mod engine;
 mod events;
 mod examples;
+mod file_server_exports;
 mod file_server_mounts;
 mod file_servers;
 mod files;

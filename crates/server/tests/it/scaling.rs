@@ -84,6 +84,56 @@ fn a_failed_setup_makes_a_node_unusable_and_says_so() {
 }
 
 #[test]
+fn nodes_that_end_before_they_are_ready_are_replaced_less_and_less_often_and_the_cluster_says_why() {
+    let mut house = House::furnished(0);
+    house.engine.state().slow_nodes = true;
+    put(&house, "d", cluster(2));
+    let mut lost = 0;
+    for second in 0..600 {
+        lost += house.engine.lose_those_that_prepare();
+        house.pump();
+        house.seconds(1);
+        house.pump();
+        if second == 300 {
+            let before = house.engine.node_count();
+            house = house.restart();
+            house.pump();
+            assert_eq!(house.engine.node_count(), before, "the pause goes on");
+        }
+    }
+    // After 0, 1, 3, 7, ... seconds, and every 128 in the end; not 600 times two.
+    assert!((8 * 2..=11 * 2).contains(&lost), "{lost} nodes");
+    let shown = |house: &House| house.get("~/clusters/d").json()["properties"].clone();
+    let error = shown(&house)["errors"][0].clone();
+    assert_eq!(error["code"], "InternalError");
+    let words = error["details"][0]["value"].as_str().unwrap();
+    assert!(words.starts_with("words of "), "{error}");
+    for _ in 0..130 {
+        house.seconds(1);
+        house.pump();
+    }
+    house.engine.ready();
+    house.pump();
+    assert_eq!(shown(&house)["nodeStateCounts"]["idleNodeCount"], 2);
+    assert_eq!(shown(&house)["errors"], Value::Null);
+}
+
+#[test]
+fn a_cluster_that_wants_no_nodes_shows_none_that_was_lost() {
+    let house = House::furnished(0);
+    house.engine.state().slow_nodes = true;
+    put(&house, "d", cluster(1));
+    house.engine.lose_those_that_prepare();
+    house.pump();
+    let shown = || house.get("~/clusters/d").json()["properties"].clone();
+    assert_eq!(shown()["errors"][0]["code"], "InternalError");
+    let none = json!({"properties": {"scaleSettings": {"manual": {"targetNodeCount": 0}}}});
+    house.patch("~/clusters/d", none).expect(200);
+    house.pump();
+    assert_eq!(shown()["errors"], Value::Null);
+}
+
+#[test]
 fn clusters_are_counted() {
     let house = house(Settings {
         quotas: Quotas {

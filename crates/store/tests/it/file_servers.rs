@@ -133,6 +133,7 @@ fn cluster(tx: &Tx<'_>, called: &str) -> Result<Uid, StoreError> {
         shortage: None,
         std_out_err_path_suffix: String::new(),
         last_node_number: 0,
+        setback: None,
         subnet: None,
     };
     let new = NewCluster {

@@ -126,6 +126,7 @@ pub fn cluster_of(spec: ClusterSpec, body: &Value) -> Cluster {
             shortage: None,
             std_out_err_path_suffix: "suffix".to_owned(),
             last_node_number: 0,
+            setback: None,
             subnet: None,
         },
         counts: NodeStateCounts {

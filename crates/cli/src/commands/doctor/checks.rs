@@ -87,7 +87,8 @@ pub fn judge(facts: &Facts) -> Vec<Finding> {
         shell(facts),
         containers(facts),
     ]);
-    all.extend([blobs(facts), shares(facts), nfs(facts), mpi(facts), gpus(facts)]);
+    all.extend([blobs(facts), shares(facts), nfs(facts), exports(facts)]);
+    all.extend([mpi(facts), gpus(facts)]);
     all
 }
 
@@ -244,17 +245,20 @@ fn has(facts: &Facts, program: &str) -> bool {
 
 fn network(facts: &Facts) -> Finding {
     let about = "bridge tools";
-    if has(facts, "ip") && (has(facts, "nft") || has(facts, "iptables")) {
+    if ["ip", "iptables", "nsenter"]
+        .iter()
+        .all(|program| has(facts, program))
+    {
         return ok(
             about,
-            "A bridge and NAT can be made (iproute2, nftables or iptables).",
+            "A bridge and NAT can be made (iproute2, iptables, nsenter).",
         );
     }
     less(
         about,
         State::Missing,
         "A bridge cannot be made; nodes use the loopback interface.",
-        "For networks of their own install iproute2 and nftables.",
+        "For networks of their own install iproute2, iptables and util-linux (nsenter).",
     )
 }
 
@@ -365,6 +369,38 @@ fn nfs(facts: &Facts) -> Finding {
         "Servers of others cannot be mounted; Trainyard's own file servers can.",
         "Install nfs-common; `modprobe nfs` where it is a module.",
     )
+}
+
+fn exports(facts: &Facts) -> Finding {
+    const ABOUT: &str = "NFS exports";
+    let exports = &facts.exports;
+    match (&exports.lack, &exports.listen) {
+        (Some(lack), _) if exports.wanted => fatal(
+            ABOUT,
+            format!("nfs.enabled asks for them: {}.", lack.found()),
+            sentence(lack.next()),
+        ),
+        (Some(lack), _) => less(
+            ABOUT,
+            State::Missing,
+            format!("File servers cannot be exported: {}.", lack.found()),
+            format!("Nodes here need no export. For others: {}.", lack.next()),
+        ),
+        (None, _) if !exports.wanted => ok(ABOUT, "File servers can be exported; nfs.enabled is not set."),
+        (None, _) if facts.running => ok(ABOUT, "The server that runs exports file servers."),
+        (None, Ok(address)) => ok(ABOUT, format!("File servers can be exported at {address}.")),
+        (None, Err(why)) => fatal(
+            ABOUT,
+            format!("The NFS server could not listen. {why}."),
+            "End what uses the address, or change nfs.listen or nfs.port.",
+        ),
+    }
+}
+
+fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    let first = letters.next().map(|c| c.to_ascii_uppercase());
+    format!("{}{}.", first.unwrap_or_default(), letters.as_str())
 }
 
 fn mpi(facts: &Facts) -> Finding {

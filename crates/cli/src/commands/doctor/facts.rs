@@ -9,7 +9,7 @@ use trainyard_node::cgroup::{Support, support};
 use super::{machine, programs};
 use crate::config::layers::Surroundings;
 use crate::config::{Config, NodeLimits};
-use crate::serve;
+use crate::serve::{self, Exportable};
 
 /// Everything that is judged.
 #[derive(Debug, Clone)]
@@ -36,6 +36,8 @@ pub struct Facts {
     pub ports: (usize, usize),
     /// Whether the server could listen, or why not.
     pub listen: Result<SocketAddr, String>,
+    /// Whether file servers can be exported.
+    pub exports: Exportable,
     /// A server runs on the data folder already.
     pub running: bool,
     /// The data folder, and whether it can be used.
@@ -70,6 +72,7 @@ pub fn gather(config: &Config, surroundings: &Surroundings) -> Facts {
         listen: TcpListener::bind(config.listen)
             .map(|_| config.listen)
             .map_err(|error| format!("{}: {error}", config.listen)),
+        exports: serve::exportable(config, surroundings),
         running: machine::is_running(data),
         data: (data.display().to_string(), machine::can_be_used(data)),
         free: (machine::free_bytes(data), config.min_free.0),

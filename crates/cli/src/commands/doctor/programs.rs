@@ -19,7 +19,7 @@ pub const ALL: [&str; 14] = [
     "mount.nfs4",
     "mpiexec.hydra",
     "mpirun",
-    "nft",
+    "nsenter",
     "podman",
     "python3",
     "rclone",

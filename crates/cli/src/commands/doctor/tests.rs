@@ -1,9 +1,11 @@
 use std::collections::BTreeMap;
 
+use trainyard_nfs::Lack as NfsLack;
 use trainyard_node::cgroup::Support;
 
 use super::*;
 use crate::commands::doctor::programs;
+use crate::serve::Exportable;
 
 /// A machine that has everything.
 fn machine() -> Facts {
@@ -22,10 +24,23 @@ fn machine() -> Facts {
         loopback: true,
         ports: (3, 10_000),
         listen: Ok("127.0.0.1:8080".parse().unwrap()),
+        exports: Exportable {
+            wanted: true,
+            lack: None,
+            listen: Ok("127.0.0.1:2049".parse().unwrap()),
+        },
         running: false,
         data: ("/data".to_owned(), Ok(())),
         free: (Some(2 << 30), 1 << 30),
         clock: (SENSIBLE + 1000, Some(SENSIBLE)),
+    }
+}
+
+fn lacking(wanted: bool) -> Exportable {
+    Exportable {
+        wanted,
+        lack: Some(NfsLack::Program),
+        ..machine().exports
     }
 }
 
@@ -54,6 +69,7 @@ fn what_is_less_has_a_next_step_and_the_server_runs() {
         },
         programs: BTreeMap::new(),
         containers: BTreeMap::new(),
+        exports: lacking(false),
         file_systems: Vec::new(),
         fuse: false,
         gpus: 0,
@@ -165,4 +181,29 @@ fn a_clock_that_was_set_back_is_noticed() {
         ..machine()
     };
     assert_eq!(about(&back, "clock").state, State::Degraded);
+}
+
+#[test]
+fn exports_that_are_asked_for_and_cannot_be_had_keep_the_server_from_running() {
+    let wanted = Facts {
+        exports: lacking(true),
+        ..machine()
+    };
+    let found = about(&wanted, "NFS exports");
+    assert!(!found.serves && found.found.contains("ganesha.nfsd"), "{found:?}");
+    assert!(found.next.unwrap().starts_with("Install nfs-ganesha"));
+    let taken = |running| Facts {
+        exports: Exportable {
+            listen: Err("127.0.0.1:2049: it is taken".to_owned()),
+            ..machine().exports
+        },
+        running,
+        ..machine()
+    };
+    assert!(!about(&taken(false), "NFS exports").serves);
+    assert_eq!(
+        about(&taken(true), "NFS exports").state,
+        State::Ok,
+        "taken by its own"
+    );
 }

@@ -122,7 +122,8 @@ pub fn paths(node: Uid) -> NodePaths {
         jobs_root: format!("/n{node}/jobs"),
         shared_root: "/shared".to_owned(),
         remote_shell: "/engine/remote-shell".to_owned(),
-        one_machine: true,
+        share_loopback: true,
+        share_cores: true,
         apart: false,
     }
 }

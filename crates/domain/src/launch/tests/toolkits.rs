@@ -356,3 +356,23 @@ fn a_user_may_say_otherwise_what_launchers_look_for() {
     assert_eq!(environment["COORDINATOR"], "10.0.0.4:1234");
     assert_eq!(environment["OMPI_MCA_plm_rsh_agent"], "/engine/remote-shell");
 }
+
+#[test]
+fn mpi_goes_by_loopback_where_nodes_share_it_and_spares_cores_that_they_share() {
+    let of = |share_loopback, share_cores, apart| {
+        let paths = NodePaths {
+            share_loopback,
+            share_cores,
+            apart,
+            ..paths(Uid(1))
+        };
+        let all = crate::launch::environment::of_mpi(&paths, "/job");
+        let [interface, yields] = ["HYDRA_IFACE", "OMPI_MCA_mpi_yield_when_idle"].map(|name| all.get(name));
+        (interface.cloned(), yields.cloned())
+    };
+    let (link, yields) = (|name: &str| Some(name.to_owned()), Some("1".to_owned()));
+    assert_eq!(of(true, true, false), (link("lo"), yields.clone()));
+    assert_eq!(of(true, true, true), (link("lo"), yields.clone()));
+    assert_eq!(of(false, true, true), (link("eth0"), yields), "on a bridge");
+    assert_eq!(of(false, false, false), (None, None), "on machines of their own");
+}

@@ -4,6 +4,10 @@ use super::golden::cluster;
 use super::*;
 use crate::launch::{cluster_unavailable, job_unavailable, vault_unavailable};
 
+fn none() -> KeysOfRequests {
+    KeysOfRequests::default()
+}
+
 fn member(error: Option<BatchAiError>) -> Option<String> {
     error.map(|error| {
         assert_eq!(error.code, "NotAvailable");
@@ -14,7 +18,7 @@ fn member(error: Option<BatchAiError>) -> Option<String> {
 }
 
 fn refused(spec: &JobSpec) -> Option<String> {
-    let found = job_unavailable(spec).or_else(|| vault_unavailable(spec));
+    let found = job_unavailable(spec).or_else(|| vault_unavailable(spec, &none()));
     assert_eq!(plans_of(spec, 0).err(), found, "the plans agree");
     member(found)
 }
@@ -67,7 +71,7 @@ fn volumes_and_vaults_are_named() {
         }),
         shm_size: None,
     });
-    let error = vault_unavailable(&contained).unwrap();
+    let error = vault_unavailable(&contained, &none()).unwrap();
     let password = "properties.containerSettings.imageSourceRegistry.credentials.password";
     assert!(
         error.message.contains(&format!("{password}.")) && error.message.contains("key vault v,"),
@@ -93,7 +97,7 @@ fn volumes_and_vaults_are_named() {
         };
         {
             let spec = cluster(Some(setup));
-            member(cluster_unavailable(&spec).or_else(|| vault_unavailable(&spec)))
+            member(cluster_unavailable(&spec).or_else(|| vault_unavailable(&spec, &none())))
         }
     };
     assert_eq!(
@@ -104,9 +108,20 @@ fn volumes_and_vaults_are_named() {
         setup(None, Some(container("a/b", "x"))).as_deref(),
         Some("properties.nodeSetup.mountVolumes.azureBlobFileSystems[0].containerName")
     );
-    // The account keys of volumes are not needed, so they may be in a vault.
+    // The keys of accounts are needed only where they have none of their own.
     let mut shares = file_share("https://acc.file.core.windows.net/logs", "x");
     shares.azure_file_shares[0].credentials = vault();
-    assert_eq!(setup(None, Some(shares)), None);
+    assert_eq!(setup(None, Some(shares.clone())), None);
+    let keys = KeysOfRequests::of(["Acc".to_owned()]);
+    let mut mounting = custom("true");
+    mounting.mount_volumes = Some(shares.clone());
+    let error = vault_unavailable(&mounting, &keys).unwrap();
+    assert_eq!(
+        member(Some(error)).as_deref(),
+        Some("properties.mountVolumes.azureFileShares[0].credentials.accountKeySecretReference")
+    );
+    shares.azure_file_shares[0].credentials = key();
+    mounting.mount_volumes = Some(shares);
+    assert_eq!(vault_unavailable(&mounting, &keys), None);
     assert_eq!(member(cluster_unavailable(&cluster(None))), None);
 }

@@ -6,8 +6,12 @@ use std::path::{Path, PathBuf};
 /// One line of the kernel's table of mounts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mounted {
+    /// Its number, which stays when its place is renamed.
+    pub id: u64,
     /// Where.
     pub path: PathBuf,
+    /// Its own options, such as `rw,nosuid`.
+    pub options: String,
     /// Its type, such as `fuse.rclone`.
     pub kind: String,
 }
@@ -34,8 +38,11 @@ pub fn beneath(path: &Path) -> Vec<Mounted> {
 
 fn parse(line: &str) -> Option<Mounted> {
     let (left, right) = line.split_once(" - ")?;
+    let fields: Vec<&str> = left.split(' ').collect();
     Some(Mounted {
-        path: PathBuf::from(plain(left.split(' ').nth(4)?)?),
+        id: fields.first()?.parse().ok()?,
+        path: PathBuf::from(plain(fields.get(4)?)?),
+        options: (*fields.get(5)?).to_owned(),
         kind: plain(right.split(' ').next()?)?,
     })
 }
@@ -68,7 +75,9 @@ mod tests {
     fn lines_are_read_with_their_spaces() {
         let line = r"42 27 0:39 / /tmp/a\040b\134c rw,nosuid shared:7 - fuse.rclone trainyard rw,user_id=0";
         let expected = Mounted {
+            id: 42,
             path: PathBuf::from(r"/tmp/a b\c"),
+            options: "rw,nosuid".to_owned(),
             kind: "fuse.rclone".to_owned(),
         };
         assert_eq!(parse(line), Some(expected));
