@@ -27,7 +27,7 @@ use crate::place;
 use crate::process::{self, NotStarted, Prepared};
 use crate::remote::Listener;
 use crate::verdict::in_view_of;
-use crate::view::{Doing, View};
+use crate::view::{Doing, Names, View};
 use crate::volume::flush::Flush;
 use crate::volume::keep::Keep;
 use crate::volumes::{Tools, Volumes};
@@ -131,6 +131,8 @@ pub struct Attempt {
     caps: Option<Caps>,
     /// What the kernel had counted before.
     before: Before,
+    /// What lay in directories of the node before.
+    lay_about: Names,
     /// When it began to wait for what may take long; none once that is said.
     waits_since: Option<Duration>,
 }
@@ -223,6 +225,7 @@ impl Attempt {
             remote: None,
             caps: None,
             before: around.limits.counters().begin(),
+            lay_about: around.view.lying_about(),
             waits_since: None,
             plan: Arc::new(plan),
         };
@@ -456,7 +459,11 @@ impl Attempt {
     /// Its directories and files are there.
     fn made(&mut self, made: Made, now: Duration, around: &Surroundings) {
         self.waits_since = None;
-        let remote = |attempt: &Attempt| attempt.plan.remote.as_ref().map(open_remote).transpose();
+        let account = around.view.account();
+        let remote = |attempt: &Attempt| {
+            let wanted = attempt.plan.remote.as_ref();
+            wanted.map(|wanted| open_remote(wanted, account)).transpose()
+        };
         match made.and_then(|found| Ok((found, remote(self)?))) {
             Ok((found, remote)) => {
                 self.remote = remote;
@@ -521,14 +528,14 @@ impl Attempt {
     /// Begins to make its directories and files; they may be made already.
     fn make_room(&mut self, around: &Surroundings) -> Result<Result<Made, Doing<Made>>, BatchAiError> {
         let shared = &self.plan.shared_directory;
-        place::make_all(std::slice::from_ref(&shared.source))?;
+        place::make_shared(&shared.source, around.view.account())?;
         let shown = around.view.show(&shared.source, &shared.path);
         shown.map_err(|error| Asked::Unsaid.failure(&shared.path, error))?;
-        let plan = Arc::clone(&self.plan);
+        let (plan, temporary) = (Arc::clone(&self.plan), around.view.temporary());
         Ok(around.view.within(MOMENT, move || {
             place::make_all(&plan.directories)?;
             place::write_all(&plan.files)?;
-            Ok(Found::of(&plan))
+            Ok(Found::of(&plan, temporary))
         }))
     }
 
@@ -818,6 +825,13 @@ impl Attempt {
         let shared = &self.plan.shared_directory;
         around.view.hide(&shared.source, &shared.path);
         around.view.hide_since(&self.shown);
+        if matches!(verdict, Verdict::OverLimit(..)) {
+            // It may have filled what was there before, and the room is needed.
+            self.lay_about = Names::default();
+        }
+        around
+            .view
+            .clear(&self.lay_about, &self.plan.placement.to_string());
         Some(verdict)
     }
 

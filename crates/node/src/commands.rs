@@ -10,13 +10,14 @@ use trainyard_domain::state::BatchAiError;
 
 use crate::attempt::Surroundings;
 use crate::container::Contained;
+use crate::isolation::Account;
 use crate::journal::Journal;
 use crate::remote::{Begun, Listener, Request};
 use crate::{place, process};
 
 /// Opens the socket by which commands come from the attempt's other nodes.
-pub fn open_remote(remote: &Remote) -> Result<Listener, BatchAiError> {
-    let opened = Listener::open(Path::new(&remote.socket)).and_then(|mut listener| {
+pub fn open_remote(remote: &Remote, account: Option<&Account>) -> Result<Listener, BatchAiError> {
+    let opened = Listener::open(Path::new(&remote.socket), account).and_then(|mut listener| {
         let mut others = remote.other_sockets.iter();
         others.try_for_each(|other| listener.link(Path::new(other)))?;
         Ok(listener)

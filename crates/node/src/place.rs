@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 use trainyard_domain::state::BatchAiError;
 
+use crate::isolation::Account;
 use crate::volume::unmount;
 
 /// Code for a directory or file of the job that could not be made.
@@ -19,6 +20,15 @@ pub fn make_all(directories: &[String]) -> Result<(), BatchAiError> {
     directories.iter().try_for_each(|path| {
         fs::create_dir_all(path).map_err(|error| environment_failure("directory", path, &error))
     })
+}
+
+/// Makes a directory that all nodes of a job share; it is the account's as which they run, if there is one. Each of
+/// them does so, and any may come first.
+pub fn make_shared(path: &str, account: Option<&Account>) -> Result<(), BatchAiError> {
+    let given = || account.map_or(Ok(()), |account| account.give(Path::new(path)));
+    fs::create_dir_all(path)
+        .and_then(|()| given())
+        .map_err(|error| environment_failure("directory", path, &error))
 }
 
 /// Writes small files.
@@ -76,7 +86,7 @@ pub fn discard(directory: &Path, trash: &Path) -> io::Result<()> {
         }
         number += 1;
     };
-    fs::rename(directory, target).or_else(|_| fs::remove_dir_all(directory))
+    fs::rename(directory, target).or_else(|_| delete(directory))
 }
 
 /// Deletes the trash on a thread of its own.
@@ -84,11 +94,32 @@ pub fn empty_trash(trash: &Path) {
     let trash = trash.to_owned();
     if trash.exists() {
         // There may be no room for a thread: the next attempt tries again.
-        let deleting = std::thread::Builder::new().spawn(move || fs::remove_dir_all(trash));
+        let deleting = std::thread::Builder::new().spawn(move || delete(&trash));
         if let Err(error) = deleting {
             crate::say(format_args!("old directories stay for now: {error}"));
         }
     }
+}
+
+/// Deletes a directory. An account without rights deletes nothing in a directory of its own that it may not write, as
+/// caches of packages are: then it is made writable first.
+fn delete(directory: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            open_up(directory);
+            fs::remove_dir_all(directory)
+        }
+        done => done,
+    }
+}
+
+fn open_up(directory: &Path) {
+    if !fs::symlink_metadata(directory).is_ok_and(|found| found.is_dir()) {
+        return;
+    }
+    let _ = fs::set_permissions(directory, fs::Permissions::from_mode(0o700));
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.for_each(|entry| open_up(&entry.path()));
 }
 
 #[cfg(test)]

@@ -12,10 +12,10 @@ use rustix::io::Errno;
 
 use crate::error::ELSEWHERE;
 use crate::remote::{Azure, Endpoint, FilesBy, SharedKey, Store};
-use crate::{AccountName, Kind, Place, RelativePath, Remote, ShareName, StorageError, beneath};
+use crate::{AccountName, Kind, Owner, Place, RelativePath, Remote, ShareName, StorageError, beneath};
 
-/// New directories belong to the server's own user and are written by it only: nodes run as that user, so
-/// nothing wider is needed, and other users of the machine cannot plant files among a job's.
+/// New directories are written by their owner only, so that other users of the machine cannot plant files among a
+/// job's. That is the server's own user, and of shares the one as which jobs run.
 const DIRECTORY_MODE: u32 = 0o755;
 
 /// The storage accounts of this server: names and their root directories.
@@ -25,6 +25,7 @@ const DIRECTORY_MODE: u32 = 0o755;
 pub struct Accounts {
     configured: BTreeMap<AccountName, Account>,
     default_root: PathBuf,
+    owner: Option<Owner>,
 }
 
 /// What stands behind an account of the configuration.
@@ -67,7 +68,14 @@ impl Accounts {
         Self {
             configured,
             default_root: data.join("storage"),
+            owner: None,
         }
+    }
+
+    /// The same, with new shares that belong to `owner`, where it is not this process's user as which jobs run.
+    #[must_use]
+    pub fn owned_by(self, owner: Option<Owner>) -> Self {
+        Self { owner, ..self }
     }
 
     /// The root directory of an account, which may not exist yet; none where it is not on this machine.
@@ -140,7 +148,7 @@ impl Accounts {
     }
 
     /// Makes the directory of a share where it is missing and answers its real path, without links, which
-    /// nodes show under their mount roots.
+    /// nodes show under their mount roots. Whose one is that is there already is the administrator's word.
     ///
     /// # Errors
     /// [`StorageError::Outside`] where it was replaced by a link that leaves the account's root,
@@ -177,16 +185,21 @@ impl Accounts {
             .create(&root)?;
         let mut at = open_root(&root)?;
         let folder = share_path(place);
+        let mut is_new = false;
         for segment in folder.segments() {
-            match rustix::fs::mkdirat(&at, segment, Mode::from_raw_mode(DIRECTORY_MODE)) {
-                Ok(()) | Err(Errno::EXIST) => {}
+            is_new = match rustix::fs::mkdirat(&at, segment, Mode::from_raw_mode(DIRECTORY_MODE)) {
+                Ok(()) => true,
+                Err(Errno::EXIST) => false,
                 Err(errno) => return Err(errno.into()),
-            }
+            };
             at = beneath::open(
                 &at,
                 &RelativePath::trusted(segment.to_owned()),
                 OFlags::PATH | OFlags::DIRECTORY,
             )?;
+        }
+        if let Some(owner) = self.owner.filter(|_| is_new) {
+            owner.give(&at)?;
         }
         let real = fs::canonicalize(root.join(folder.as_str()))?;
         if !real.starts_with(fs::canonicalize(&root)?) {

@@ -16,11 +16,11 @@ use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::names::BadName;
-use crate::{RelativePath, beneath};
+use crate::{Owner, RelativePath, beneath};
 
-/// The root is for the server's own user alone; nodes run as that user.
+/// The root is for the server's own user alone; nodes show what is in it.
 const ROOT_MODE: u32 = 0o700;
-/// As directories on shares have it; the root closes them to others.
+/// As directories on shares have it; the root closes them to others. They belong to the user as which jobs run.
 const FOLDER_MODE: u32 = 0o755;
 /// What the names of folders begin with that are to be deleted. No [`FolderName`] has a dot.
 const GONE: &str = "trainyard.gone-";
@@ -80,6 +80,7 @@ pub enum FolderError {
 #[derive(Debug, Clone)]
 pub struct FileServers {
     root: Arc<PathBuf>,
+    owner: Option<Owner>,
     sweeping: Arc<Mutex<Sweeping>>,
 }
 
@@ -101,8 +102,15 @@ impl FileServers {
     pub fn new(root: PathBuf) -> Self {
         Self {
             root: Arc::new(root),
+            owner: None,
             sweeping: Arc::default(),
         }
+    }
+
+    /// The same, with new folders that belong to `owner`, where it is not this process's user as which jobs run.
+    #[must_use]
+    pub fn owned_by(self, owner: Option<Owner>) -> Self {
+        Self { owner, ..self }
     }
 
     /// Where a folder lies.
@@ -125,6 +133,9 @@ impl FileServers {
                 File::open(self.root.parent().unwrap_or(Path::new("/")))?.sync_all()?;
             }
             DirBuilder::new().mode(FOLDER_MODE).create(self.path(name))?;
+            if let Some(owner) = self.owner {
+                owner.give_at(&self.path(name))?;
+            }
             File::open(&*self.root)?.sync_all()
         };
         make().map_err(|source| FolderError::Io {
@@ -150,7 +161,7 @@ impl FileServers {
             other => opening(other),
         })?;
         let at = source.to_string();
-        make_beneath(&folder, source).map_err(|errno| match errno {
+        make_beneath(&folder, source, self.owner).map_err(|errno| match errno {
             Errno::XDEV | Errno::LOOP => FolderError::Outside(at.clone()),
             Errno::NOTDIR | Errno::NOENT => FolderError::NotADirectory(at.clone()),
             other => opening(other),
@@ -274,20 +285,24 @@ fn opening(errno: Errno) -> FolderError {
 
 /// Makes the directories of `path` beneath `folder` that are missing. Links that stay in the folder are
 /// followed.
-fn make_beneath(folder: &OwnedFd, path: &RelativePath) -> rustix::io::Result<()> {
+fn make_beneath(folder: &OwnedFd, path: &RelativePath, owner: Option<Owner>) -> rustix::io::Result<()> {
     let mut so_far = RelativePath::root();
     for segment in path.segments() {
         let flags = OFlags::PATH | OFlags::DIRECTORY;
         let parent = beneath::open(folder, &so_far, flags)?;
-        match rustix::fs::mkdirat(&parent, segment, Mode::from_raw_mode(FOLDER_MODE)) {
-            Ok(()) | Err(Errno::EXIST) => {}
+        let is_new = match rustix::fs::mkdirat(&parent, segment, Mode::from_raw_mode(FOLDER_MODE)) {
+            Ok(()) => true,
+            Err(Errno::EXIST) => false,
             Err(errno) => return Err(errno),
-        }
+        };
         so_far = RelativePath::trusted(match so_far.as_str() {
             "" => segment.to_owned(),
             before => format!("{before}/{segment}"),
         });
-        beneath::open(folder, &so_far, flags)?;
+        let made = beneath::open(folder, &so_far, flags)?;
+        if let Some(owner) = owner.filter(|_| is_new) {
+            owner.give(&made)?;
+        }
     }
     Ok(())
 }

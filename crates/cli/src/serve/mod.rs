@@ -100,13 +100,14 @@ pub async fn start(config: &Config, surroundings: &Surroundings) -> anyhow::Resu
             remote: vec!["remote".to_owned()],
         },
     )?);
+    let owner = settings::owner(config)?;
     let ports = Ports {
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
         store: store.clone(),
         engine: engine.clone(),
-        accounts: Arc::new(accounts::accounts(config, surroundings)?),
-        file_servers: settings::file_servers(config),
+        accounts: Arc::new(accounts::accounts(config, surroundings)?.owned_by(owner)),
+        file_servers: settings::file_servers(config).owned_by(owner),
         vaults: settings::vaults(config, surroundings),
         link_key: Arc::new(LinkKey::new(facts.link_key)),
         sign_in_key: Arc::new(SignInKey::new(facts.sign_in_key)),

@@ -14,7 +14,7 @@ use trainyard_engine::Addresses;
 use trainyard_engine_local::{Account, IsolationSettings, isolation_here};
 use trainyard_node::container;
 use trainyard_server::{Kept, Quotas, Settings, VmSize};
-use trainyard_storage::{AccountName, FileServers};
+use trainyard_storage::{AccountName, FileServers, Owner};
 use trainyard_vaults::{Fetcher, Vaults};
 
 use super::hidden;
@@ -152,6 +152,21 @@ pub fn file_servers(config: &Config) -> FileServers {
     FileServers::new(own.unwrap_or_else(|| config.data().join("file-servers")))
 }
 
+/// Whose new shares and folders of file servers are, if jobs do not run as the server's user.
+pub fn owner(config: &Config) -> anyhow::Result<Option<Owner>> {
+    let owner = |account: Account| Owner {
+        uid: account.uid,
+        gid: account.gid,
+    };
+    Ok(account(config)?.map(owner))
+}
+
+/// The account as which jobs run, where one is named.
+fn account(config: &Config) -> anyhow::Result<Option<Account>> {
+    let run_as = config.local.run_as.as_deref();
+    run_as.map(Account::named).transpose().context("local.run_as")
+}
+
 /// Settings of the local engine; jobs get a little of this process's environment.
 pub fn local_engine(
     config: &Config,
@@ -182,8 +197,7 @@ pub fn local_engine(
 
 /// How nodes are kept apart, as wished and as this machine allows.
 fn isolation(config: &Config) -> anyhow::Result<Option<IsolationSettings>> {
-    let run_as = config.local.run_as.as_deref();
-    let account = run_as.map(Account::named).transpose().context("local.run_as")?;
+    let account = account(config)?;
     let bridge = (config.local.network == NetworkWish::Bridge).then_some(config.local.bridge_subnet);
     let asked = account.is_some() || bridge.is_some();
     if config.local.level == LevelWish::Plain {

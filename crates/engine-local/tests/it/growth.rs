@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::fs::statvfs;
+use trainyard_domain::ids::Uid;
 use trainyard_domain::state::Verdict;
-use trainyard_engine::Engine;
+use trainyard_engine::{Engine, NodeSeen};
 use trainyard_engine_local::litter;
 
 use crate::yard::{Yard, at_both_levels, id};
@@ -68,6 +70,52 @@ fn a_job_over_a_limit_is_ended_with_the_reason(yard: Yard) {
     plan.caps.disk_floor = 1;
     yard.launch(node, plan);
     assert_eq!(yard.verdict(id(3), node), Verdict::Exited(0));
+}
+
+/// Of people who are logged in, and of the setup task, who may have left something running.
+const OF_SETUP: &str = "mkdir /tmp/service; echo > /tmp/service/socket; echo > /dev/shm/ring";
+
+#[test]
+fn what_a_job_leaves_in_tmp_goes_with_it_and_what_was_there_before_stays() {
+    for yard in Yard::isolated().into_iter().chain(Yard::run_as("nobody")) {
+        let node = Uid(1);
+        yard.engine().ensure_node(yard.node_plan(node, Some(OF_SETUP)));
+        yard.until_node(node, &NodeSeen::Ready);
+        yard.note_namespace(node);
+        let script = "for d in /tmp /var/tmp /dev/shm /run/lock; do mkdir -p $d/mine/deep; echo > $d/mine-too; done; \
+            chmod 0 /tmp/mine /dev/shm/mine; ln -s $PWD /tmp/link; touch .hidden /tmp/.hidden; ls -A /tmp";
+        assert_eq!(yard.run(id(1), node, script), Verdict::Exited(0));
+        assert!(yard.read(id(1), node, "stdout.txt").contains("mine"));
+        let look = "ls -A /tmp /tmp/service /var/tmp /dev/shm /run/lock";
+        assert_eq!(yard.run(id(2), node, look), Verdict::Exited(0));
+        let left = "/dev/shm:\nring\n\n/run/lock:\n\n/tmp:\nservice\n\n/tmp/service:\nsocket\n\n/var/tmp:\nservice\n";
+        assert_eq!(yard.read(id(2), node, "stdout.txt"), left);
+        until_gone(&yard, &yard.folder(node).root().join("cleared-1-1"));
+    }
+}
+
+#[test]
+fn a_job_that_fills_the_disk_by_tmp_is_ended_and_the_disk_is_free_again() {
+    let Some(yard) = Yard::on_a_small_disk() else {
+        return;
+    };
+    let node = yard.node(1);
+    let mut plan = yard.plan(id(1), node, "head -c 58M /dev/zero > /tmp/fill; exec sleep 300");
+    plan.caps.disk_floor = 1 << 30;
+    yard.launch(node, plan);
+    let Verdict::OverLimit(error, None) = yard.verdict(id(1), node) else {
+        panic!("{:?}", yard.seen());
+    };
+    assert_eq!(error.code, "NodeDiskFull");
+    assert!(fact(&error.details, "grownBy") > 50 << 20, "{error:?}");
+    yard.until("the disk is free again", || {
+        let disk = statvfs(&yard.root).unwrap();
+        (disk.f_bavail * disk.f_frsize > 60 << 20).then_some(())
+    });
+    assert_eq!(
+        yard.run(id(2), node, "[ -z \"$(ls -A /tmp)\" ]"),
+        Verdict::Exited(0)
+    );
 }
 
 fn an_idle_node_removes_what_the_job_left(mut yard: Yard) {

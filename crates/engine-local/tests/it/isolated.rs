@@ -235,6 +235,20 @@ fn a_volume_is_not_what_a_link_in_a_share_leads_to() {
     assert!(matches!(verdict, Verdict::NotStarted(_, Some(-1))), "{verdict:?}");
 }
 
+/// It would stop the node, which stands in the same group, for good.
+#[test]
+fn a_job_does_not_freeze_its_node_by_a_mount_of_control_groups() {
+    let Some(yard) = Yard::isolated() else { return };
+    let node = yard.node(1);
+    let freeze = "mkdir m; mount -t cgroup2 none m && echo mounted; echo 1 > m/cgroup.freeze && echo frozen";
+    let said = say(&yard, 1, node, &format!("unshare -UrmC bash -c '{freeze}'; true"));
+    assert!(!said.contains("frozen"), "{said}");
+    if !said.contains("mounted") {
+        println!("left out: jobs cannot mount control groups here at all ({said})");
+    }
+    say(&yard, 2, node, "true");
+}
+
 /// Of the two processes of a node, either may be the one that dies.
 #[test]
 fn the_death_of_either_process_of_a_node_ends_all_that_it_started() {

@@ -164,6 +164,37 @@ raise SystemExit(1)
     assert_eq!(yard.run(id(2), node, "true"), Verdict::Exited(0));
 }
 
+/// In a namespace of its own it may mount the trees; the directory with its limits must not be in them.
+#[test]
+fn a_job_does_not_lift_its_limits_by_a_mount_of_control_groups() {
+    let Some(yard) = Yard::isolated() else { return };
+    let node = yard.limited(1, small());
+    let figures = |file: &str| {
+        let read = |all: PathBuf| fs::read_to_string(all.join(node.to_string()).join(file)).ok();
+        directories(&yard).into_iter().find_map(read)
+    };
+    let files = [
+        ("memory", "memory.limit_in_bytes", "99999997952"),
+        ("memory", "memory.memsw.limit_in_bytes", "99999997952"),
+        ("cpu", "cpu.cfs_quota_us", "-1"),
+        ("pids", "pids.max", "max"),
+    ];
+    let before = files.map(|(_, file, _)| figures(file));
+    let lift = files.map(|(tree, file, more)| {
+        format!("mkdir -p {tree}; mount -t cgroup -o {tree} none {tree}; echo {more} > {tree}/{file} && echo {tree} written")
+    });
+    let script = format!("unshare -UrmC bash -c '{}'; {GREEDY} exit $got", lift.join("\n"));
+    let verdict = yard.run(id(1), node, &script);
+    let said = yard.read(id(1), node, "stdout.txt") + &yard.read(id(1), node, "stderr.txt");
+    assert_eq!(files.map(|(_, file, _)| figures(file)), before, "{said}");
+    if enforced(Controller::Memory) {
+        assert!(matches!(verdict, Verdict::OutOfMemory(..)), "{verdict:?} {said}");
+    }
+    if !said.contains("memory written") {
+        println!("left out: jobs cannot mount control groups here at all ({said})");
+    }
+}
+
 fn two_processes_that_spin_share_one_core(yard: Yard) {
     if !enforced(Controller::Cpu) {
         return;

@@ -19,6 +19,7 @@ mod limits;
 mod login;
 mod network;
 mod remote;
+mod run_as;
 mod store;
 mod survival;
 mod volumes;

@@ -11,14 +11,19 @@ use trainyard_engine::{Engine, Observation, PlacementSeen};
 use crate::yard::{Yard, id};
 
 /// A job of two nodes: the script runs on the first, the second waits. Both take commands, by the names `a` and `b`.
-fn pair(yard: &Yard, script: &str) -> [(Uid, LaunchPlan); 2] {
+pub fn pair(yard: &Yard, script: &str) -> [(Uid, LaunchPlan); 2] {
     let nodes = [yard.node(1), yard.node(2)];
     let mut plans = yard.plans(id(1), &nodes, script);
     for ((node, plan), name) in plans.iter_mut().zip(["a", "b"]) {
         let shared = plan.shared_directory.source.clone();
+        let shown = if yard.is_isolated() {
+            &plan.shared_directory.path
+        } else {
+            &shared
+        };
         let variables = [
-            ("AZ_BATCHAI_SHARED_JOB_TEMP", shared.clone()),
-            ("OUT", yard.out(id(1), *node).display().to_string()),
+            ("AZ_BATCHAI_SHARED_JOB_TEMP", shown.clone()),
+            ("OUT", yard.shown(id(1), *node)),
             ("SHELL_OF_NODES", yard.engine().paths(*node).remote_shell),
             ("ON", name.to_owned()),
             ("AZ_BATCH_HOST_LIST", "a,b".to_owned()),
@@ -41,7 +46,7 @@ fn pair(yard: &Yard, script: &str) -> [(Uid, LaunchPlan); 2] {
     [first, second]
 }
 
-fn launch(yard: &Yard, plans: [(Uid, LaunchPlan); 2]) -> [Uid; 2] {
+pub fn launch(yard: &Yard, plans: [(Uid, LaunchPlan); 2]) -> [Uid; 2] {
     let nodes = [plans[0].0, plans[1].0];
     yard.engine().ensure_launched(plans.into());
     nodes

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use tempfile::TempDir;
 use trainyard_domain::ids::{Attempt, GpuId, PlacementId, Uid};
 use trainyard_domain::launch::{Behind, LaunchPlan, Mount, NodeLimits, NodePlan, Process, SharedDirectory};
@@ -16,6 +17,7 @@ use trainyard_engine_local::{
 };
 use trainyard_node::container;
 use trainyard_node::files::{self, Folder, StatusFile};
+use trainyard_node::isolation::Account;
 use trainyard_node::machine::since_boot;
 
 /// Longest time to wait for anything.
@@ -46,6 +48,10 @@ pub struct Yard {
     pub path: Option<String>,
     program: NodeProgram,
     containers: container::Settings,
+    /// As whom jobs run, from the next opening on.
+    account: Option<Account>,
+    /// Whether its root is a file system of its own.
+    has_disk: bool,
     _folder: TempDir,
 }
 
@@ -94,6 +100,41 @@ impl Yard {
         yard.isolated = true;
         yard.open();
         Some(yard)
+    }
+
+    /// A yard with isolated nodes whose jobs run as an account of this machine.
+    pub fn run_as(name: &str) -> Option<Yard> {
+        let mut yard = Yard::isolated()?;
+        yard.close();
+        yard.account = Some(Account::named(name).unwrap());
+        yard.open();
+        Some(yard)
+    }
+
+    /// A yard with isolated nodes on a disk of its own of 64 MiB.
+    pub fn on_a_small_disk() -> Option<Yard> {
+        let mut yard = Yard::empty("disk");
+        if let Err(error) = isolation_here(&[]) {
+            println!("left out: isolated nodes ({error})");
+            return None;
+        }
+        fs::create_dir_all(&yard.root).unwrap();
+        mount("none", &yard.root, "tmpfs", MountFlags::empty(), c"size=64m").unwrap();
+        yard.has_disk = true;
+        yard.isolated = true;
+        yard.open();
+        Some(yard)
+    }
+
+    /// A directory of this machine that belongs to whoever jobs run as.
+    pub fn directory(&self, name: &str) -> PathBuf {
+        let directory = self.root.join(name);
+        fs::create_dir_all(&directory).unwrap();
+        let owner = self.account.as_ref().map(|account| (account.uid, account.gid));
+        if let Some((uid, gid)) = owner {
+            std::os::unix::fs::chown(&directory, Some(uid), Some(gid)).unwrap();
+        }
+        directory
     }
 
     /// Yards of every kind that can be had here.
@@ -183,6 +224,8 @@ impl Yard {
             path: None,
             program,
             containers: container::Settings::default(),
+            account: None,
+            has_disk: false,
             engine: None,
             bell: Bell::default(),
             seen: Mutex::default(),
@@ -207,7 +250,7 @@ impl Yard {
             containers: self.containers.clone(),
             isolation: self.isolated.then(|| IsolationSettings {
                 hidden: vec![self.root.clone()],
-                account: None,
+                account: self.account.clone(),
                 bridge: self.bridge,
             }),
             ..Settings::default()
@@ -370,8 +413,7 @@ impl Yard {
     pub fn node_plan(&self, uid: Uid, setup: Option<&str>) -> NodePlan {
         let setup_out = format!("setup-{uid}");
         let out = self.shown_out(uid, &setup_out);
-        let behind = self.root.join("out");
-        fs::create_dir_all(&behind).unwrap();
+        let behind = self.directory("out");
         let mount = self.isolated.then(|| {
             let path = format!("{}/out", self.engine().paths(uid).mount_root);
             Mount::new(path, Behind::Source(behind.display().to_string()))
@@ -493,6 +535,9 @@ impl Drop for Yard {
     fn drop(&mut self) {
         self.engine = None;
         let ended = end_all(&self.root, Duration::from_secs(5));
+        if self.has_disk {
+            unmount(&self.root, UnmountFlags::DETACH).unwrap();
+        }
         if !std::thread::panicking() {
             ended.unwrap();
         }

@@ -318,8 +318,9 @@ pub struct Found {
 }
 
 impl Found {
-    /// Looks for it, once its directories are there. They may be on volumes.
-    pub fn of(plan: &LaunchPlan) -> Found {
+    /// Looks for it, once its directories are there. They may be on volumes. Files in `temporary` count as the job's,
+    /// whoever else may lay some there: one job runs at a time.
+    pub fn of(plan: &LaunchPlan, temporary: Option<&str>) -> Found {
         let device = fs::metadata(&plan.job_directory).map_or(0, |found| found.dev());
         let mounts = plan.mounts.iter().map(|mount| PathBuf::from(&mount.path));
         let shared = &plan.shared_directory;
@@ -329,7 +330,7 @@ impl Found {
         let shared = [shared.source.as_str(), shared.path.as_str()];
         let shared = shared.into_iter().filter(|_| plan.node_index == 0);
         let outputs = plan.directories.iter().map(String::as_str);
-        let all = own.into_iter().chain(shared).chain(outputs);
+        let all = own.into_iter().chain(shared).chain(outputs).chain(temporary);
         Found {
             device,
             job_temp: Trees::new(own.into_iter(), foreign.clone(), device),

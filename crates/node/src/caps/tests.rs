@@ -58,7 +58,7 @@ fn site(limits: Limits) -> Site {
     let view = Arc::new(View::plain(base.path().to_owned()).unwrap());
     let caps = Caps::new(
         &plan,
-        Found::of(&plan),
+        Found::of(&plan, None),
         &view,
         &base.path().join("nodes/1"),
         at(0),

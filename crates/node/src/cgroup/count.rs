@@ -21,6 +21,8 @@ enum Memory {
     Unified(PathBuf),
     Separate {
         home: PathBuf,
+        /// The directory below it in which processes stand: those that were killed count there.
+        standing: PathBuf,
         /// Told each time that memory runs out, wherever below the process is that is killed: a v1 directory counts its
         /// own processes alone, and those of containers are gone with their counts.
         told: Option<OwnedFd>,
@@ -48,18 +50,19 @@ pub struct Since {
 }
 
 impl Counters {
-    /// Counts in the node's directory of a controller.
-    pub fn watch(&mut self, one: Controller, home: &Path, unified: bool) {
-        match one {
-            Controller::Cpu => {}
-            Controller::Memory if unified => self.memory = Some(Memory::Unified(home.to_owned())),
-            Controller::Memory => {
+    /// Counts in the node's directory of a controller; in a v1 tree processes stand in `standing` below it.
+    pub fn watch(&mut self, one: Controller, home: &Path, standing: Option<&Path>) {
+        match (one, standing) {
+            (Controller::Cpu, _) => {}
+            (Controller::Memory, None) => self.memory = Some(Memory::Unified(home.to_owned())),
+            (Controller::Memory, Some(standing)) => {
                 self.memory = Some(Memory::Separate {
                     home: home.to_owned(),
+                    standing: standing.to_owned(),
                     told: listen(home).ok(),
                 });
             }
-            Controller::Pids => self.pids = Some(home.to_owned()),
+            (Controller::Pids, _) => self.pids = Some(standing.unwrap_or(home).to_owned()),
         }
     }
 
@@ -91,7 +94,9 @@ impl Counters {
     fn killed(&self) -> u64 {
         match &self.memory {
             Some(Memory::Unified(home)) => field(&home.join("memory.events"), "oom_kill"),
-            Some(Memory::Separate { home, .. }) => field(&home.join("memory.oom_control"), "oom_kill"),
+            Some(Memory::Separate { standing, .. }) => {
+                field(&standing.join("memory.oom_control"), "oom_kill")
+            }
             None => 0,
         }
     }
@@ -181,7 +186,7 @@ mod tests {
         write(files);
         let mut counters = Counters::default();
         for one in Controller::ALL {
-            counters.watch(one, home.path(), unified);
+            counters.watch(one, home.path(), (!unified).then_some(home.path()));
         }
         let mut before = counters.begin();
         write(later);

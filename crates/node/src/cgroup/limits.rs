@@ -1,8 +1,9 @@
 //! A node's limits: cores, memory and processes of its VM size, for all that it runs and itself.
 //!
 //! They are written once, when the node begins, into a directory of its own: in the v2 tree the one that
-//! [`super::Cgroup`] has made, in v1 one below each controller, where the node moves in, so that whatever it starts is
-//! born there.
+//! [`super::Cgroup`] has made, in v1 one below each controller. The node moves into one below that, so that whatever it
+//! starts is born there: a job of root can mount the tree with its own directory as the top, and must not find its limits
+//! in it.
 
 use std::fs;
 use std::io;
@@ -18,6 +19,9 @@ use super::{Cgroup, enter, name};
 const PERIOD: u64 = 100_000;
 /// Threads of the node itself, which count too and must not hinder the job.
 const NODES_OWN: u64 = 4;
+
+/// Directory in which processes stand, below the limited one.
+const MAIN: &str = "main";
 
 /// Where a node's limits are.
 #[derive(Debug, Default)]
@@ -57,7 +61,8 @@ impl Limits {
                     if unified.is_none() {
                         limits.separate.push(home.clone());
                     }
-                    limits.counters.watch(one, &home, unified.is_some());
+                    let standing = unified.is_none().then(|| home.join(MAIN));
+                    limits.counters.watch(one, &home, standing.as_deref());
                 }
                 Err(error) => say(&format!("no limit of {}: {error}", one.limits())),
             }
@@ -128,9 +133,11 @@ fn enter_separate(
     let mut last = io::Error::from(io::ErrorKind::NotFound);
     for place in places {
         let home = place.join(&name);
+        let main = home.join(MAIN);
         let done = make(&home)
             .and_then(|()| write_separate(&home, one, asked))
-            .and_then(|()| enter(&home));
+            .and_then(|()| make(&main))
+            .and_then(|()| enter(&main));
         match done {
             Ok(()) => return Ok(home),
             Err(error) => last = error,
@@ -154,6 +161,8 @@ fn write_separate(home: &Path, one: Controller, asked: &NodeLimits) -> io::Resul
             set("cpu.cfs_quota_us", quota(asked).to_string())
         }
         Controller::Memory => {
+            // Old kernels count what is below only if told so.
+            where_it_is(set("memory.use_hierarchy", "1".to_owned()))?;
             set("memory.limit_in_bytes", asked.memory.to_string())?;
             // Memory and swap space together. Kernels may be built or started without it.
             where_it_is(set("memory.memsw.limit_in_bytes", asked.memory.to_string()))

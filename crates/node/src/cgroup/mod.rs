@@ -9,6 +9,7 @@
 //! ask for, who make theirs beside `job/main`. All of it together stays within the node's limits ([`Limits`]).
 
 mod count;
+mod delegate;
 mod limits;
 mod support;
 mod tree;

@@ -10,7 +10,7 @@ use rustix::fs::{Access, access};
 use rustix::process::getpid;
 
 use super::tree::{Controller, Trees};
-use super::{enter, own_pids};
+use super::{delegate, enter, own_pids};
 
 /// Directory below `trainyard` in which a server stands that had to make room.
 const SERVER: &str = "server";
@@ -92,6 +92,7 @@ fn held(one: Controller, trees: &Trees, place: Option<&Path>) -> Result<Held, La
 /// Readies the v2 tree for nodes: hands the controllers down to them. The server does that, once. Where it stands alone
 /// in the only place, as in a container, it makes room.
 pub fn prepare() {
+    delegate::close_tops();
     let Some(place) = Trees::here().unified.into_iter().find(|place| may_write(place)) else {
         return;
     };

@@ -63,7 +63,7 @@ pub fn init(folder: &Path, image: &BTreeMap<String, String>) -> io::Result<()> {
         image,
         mark: image.get(MARK).map_or("", String::as_str),
     };
-    let mut listener = Listener::open(&folder.join(SOCKET))?;
+    let mut listener = Listener::open(&folder.join(SOCKET), None)?;
     let mut pause = None;
     loop {
         for (pid, code) in process::reap() {

@@ -2,8 +2,11 @@
 
 use std::ffi::CString;
 use std::io;
+use std::path::Path;
 
 use nix::unistd::{User, getgrouplist};
+use rustix::fs::{AtFlags, CWD, chownat};
+use rustix::process::{Gid, Uid};
 
 use super::Account;
 
@@ -42,6 +45,18 @@ impl Account {
             groups: groups.into_iter().map(nix::unistd::Gid::as_raw).collect(),
             home: user.dir.to_string_lossy().into_owned(),
         })
+    }
+
+    /// Makes a file or directory this account's own; a link is not followed.
+    pub(crate) fn give(&self, path: &Path) -> io::Result<()> {
+        let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
+        Ok(chownat(
+            CWD,
+            path,
+            Some(uid),
+            Some(gid),
+            AtFlags::SYMLINK_NOFOLLOW,
+        )?)
     }
 }
 

@@ -7,11 +7,9 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use nix::sched::{CloneFlags, unshare};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, chown, open, openat2};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, open, openat2};
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_change};
-use rustix::process::{
-    DumpableBehavior, Gid, Signal, Uid, set_dumpable_behavior, set_parent_process_death_signal,
-};
+use rustix::process::{DumpableBehavior, Signal, set_dumpable_behavior, set_parent_process_death_signal};
 use rustix::stdio::dup2_stdin;
 use rustix::system::sethostname;
 
@@ -137,11 +135,8 @@ fn host_name(name: &str) -> String {
 
 /// Jobs of this account make their directories there.
 fn give(folder: &Folder, account: &Account) -> io::Result<()> {
-    for directory in [folder.view(), folder.mounts(), folder.jobs()] {
-        let (uid, gid) = (Uid::from_raw(account.uid), Gid::from_raw(account.gid));
-        chown(&directory, Some(uid), Some(gid))?;
-    }
-    Ok(())
+    let mut directories = [folder.view(), folder.mounts(), folder.jobs()].into_iter();
+    directories.try_for_each(|directory| account.give(&directory))
 }
 
 /// Ends with the outer process, also when that has ended already.

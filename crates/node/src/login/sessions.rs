@@ -61,7 +61,7 @@ impl Sessions {
     /// Takes requests in the node's folder.
     pub fn open(folder: &Folder) -> io::Result<Sessions> {
         Ok(Sessions {
-            listener: Listener::open(&folder.login())?,
+            listener: Listener::open(&folder.login(), None)?,
             folder: folder.root().to_owned(),
             count: 0,
             running: Vec::new(),

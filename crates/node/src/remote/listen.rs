@@ -15,6 +15,7 @@ use rustix::net::{
 use rustix::process::{Pid, Resource, getrlimit};
 
 use super::{LONGEST, socket_at};
+use crate::isolation::Account;
 use crate::process::NotStarted;
 
 /// Most callers that may wait to be taken.
@@ -69,14 +70,17 @@ pub enum Begun {
 }
 
 impl Listener {
-    /// Makes the socket at `path`; it appears there once it takes callers. Only who may write it can connect: the
-    /// owner.
-    pub fn open(path: &Path) -> io::Result<Listener> {
+    /// Makes the socket at `path`; it appears there once it takes callers. Only who may write it can connect: its
+    /// owner, which is the account, if one is given.
+    pub fn open(path: &Path, account: Option<&Account>) -> io::Result<Listener> {
         let name = path.file_name().unwrap_or_default().display();
         let new = path.with_file_name(format!(".new{name}"));
         let _ = fs::remove_file(&new);
         let (socket, address, _folder) = socket_at(&new, SocketFlags::NONBLOCK)?;
         bind(&socket, &address)?;
+        if let Some(account) = account {
+            account.give(&new)?;
+        }
         listen(&socket, BACKLOG)?;
         fs::rename(&new, path)?;
         Ok(Listener {

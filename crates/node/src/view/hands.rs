@@ -11,18 +11,21 @@ use std::thread;
 
 use crate::isolation::Isolation;
 
+use super::target::Target;
 use super::workers::Workers;
 use super::{rights, sight};
 
 type Work = Box<dyn FnOnce() + Send>;
 
-/// Makes the sight of jobs, and workers that stand in it.
-pub fn make(isolation: &Isolation, folder: &Path) -> io::Result<Workers> {
+/// Makes the sight of jobs, and workers that stand in it; with them come the directories in memory that are the node's own
+/// there.
+pub fn make(isolation: &Isolation, folder: &Path) -> io::Result<(Workers, Vec<Target>)> {
     let (wanted, todo) = channel::<Work>();
     let (told, ready) = channel();
     let (isolation, folder) = (isolation.clone(), folder.to_owned());
     thread::Builder::new().name("hands".to_owned()).spawn(move || {
-        let made = sight::make(&isolation, &folder).and_then(|()| rights::reduce(isolation.account.as_ref()));
+        let reduced = |own| rights::reduce(isolation.account.as_ref()).map(|()| own);
+        let made = sight::make(&isolation, &folder).and_then(reduced);
         let failed = made.is_err();
         if told.send(made).is_err() || failed {
             return;
@@ -35,12 +38,13 @@ pub fn make(isolation: &Isolation, folder: &Path) -> io::Result<Workers> {
             }
         }
     })?;
-    ready.recv().map_err(|_| ended())??;
+    let own = ready.recv().map_err(|_| ended())??;
     let wanted: Mutex<Sender<Work>> = Mutex::new(wanted);
-    Workers::new(Box::new(move |work| {
+    let workers = Workers::new(Box::new(move |work| {
         let wanted = wanted.lock().unwrap_or_else(PoisonError::into_inner);
         wanted.send(work).map_err(|_| ended())
-    }))
+    }))?;
+    Ok((workers, own))
 }
 
 fn ended() -> io::Error {

@@ -10,16 +10,19 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags, mount_bind, unmount};
 
-use crate::isolation::{Isolation, restrict};
+use crate::isolation::{Account, Isolation, restrict};
 use crate::mountinfo::{self, Mounted};
 use crate::volume::unmount::clear_since;
 
 mod hands;
 mod rights;
+mod scratch;
 mod sight;
 mod target;
 mod workers;
 
+pub use scratch::Names;
+use scratch::Scratch;
 use target::Target;
 use workers::Workers;
 
@@ -33,6 +36,8 @@ pub struct View {
     workers: Workers,
     /// Of an isolated node: a place of its own where mounts are made ready.
     stage: Option<PathBuf>,
+    account: Option<Account>,
+    scratch: Scratch,
 }
 
 impl View {
@@ -42,6 +47,8 @@ impl View {
             root,
             workers: Workers::new(workers::plainly())?,
             stage: None,
+            account: None,
+            scratch: Scratch::default(),
         })
     }
 
@@ -49,11 +56,35 @@ impl View {
     pub fn isolated(isolation: &Isolation, folder: &Path) -> io::Result<View> {
         let stage = folder.join("stage");
         fs::create_dir_all(&stage)?;
+        let (workers, mut own) = hands::make(isolation, folder)?;
+        own.push(Target::found(&sight::temporary(folder))?);
         Ok(View {
             root: isolation.root.clone(),
-            workers: hands::make(isolation, folder)?,
+            workers,
             stage: Some(stage),
+            account: isolation.account.clone(),
+            scratch: Scratch::new(own, folder),
         })
+    }
+
+    /// As whom jobs run, where that is not as this process.
+    pub fn account(&self) -> Option<&Account> {
+        self.account.as_ref()
+    }
+
+    /// Where jobs lay temporary files that are the node's own, and no other's.
+    pub fn temporary(&self) -> Option<&'static str> {
+        self.stage.as_ref().map(|_| "/tmp")
+    }
+
+    /// What lies there, and in memory, before a job begins.
+    pub fn lying_about(&self) -> Names {
+        self.scratch.names()
+    }
+
+    /// Takes away what a job left there, known by `name`: all that was not there before.
+    pub fn clear(&self, before: &Names, name: &str) {
+        self.scratch.clear(before, name);
     }
 
     /// Where directories of former jobs go to be deleted. It is beneath the root, so that moving them is a rename.
@@ -137,7 +168,7 @@ impl View {
     fn target(&self, path: &str) -> io::Result<Target> {
         let beneath = Path::new(path).strip_prefix(&self.root);
         let beneath = beneath.map_err(|_| io::Error::other("it is not beneath the node's root"))?;
-        Target::make(&self.root, beneath)
+        Target::make(&self.root, beneath, self.account())
     }
 
     /// What is mounted is named by the directory above it, since stepping into it would ask its server.

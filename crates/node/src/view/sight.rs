@@ -25,8 +25,17 @@ const UNREADABLE: [&str; 6] = ["acpi", "kcore", "keys", "kmsg", "scsi", "timer_l
 /// What stays of /run: who answers for names of hosts.
 const RUN: &str = "systemd/resolve";
 
-/// Makes the namespace for this thread, and for whatever it starts. `folder` is the node's.
-pub fn make(isolation: &Isolation, folder: &Path) -> io::Result<()> {
+/// Directories in memory that are the node's own and that jobs may write.
+const IN_MEMORY: [&str; 4] = ["/dev", "/dev/shm", "/run", "/run/lock"];
+
+/// The node's own /tmp, in its folder.
+pub fn temporary(folder: &Path) -> PathBuf {
+    folder.join("tmp")
+}
+
+/// Makes the namespace for this thread, and for whatever it starts. `folder` is the node's. Gives the directories in
+/// memory.
+pub fn make(isolation: &Isolation, folder: &Path) -> io::Result<Vec<Target>> {
     unshare(CloneFlags::CLONE_NEWNS)?;
     // Mounts of the node come here, nothing of here goes back.
     mount_change(
@@ -49,7 +58,12 @@ pub fn make(isolation: &Isolation, folder: &Path) -> io::Result<()> {
     named("/tmp", own.temporary_files())?;
     // Last, since the node's folder lies there.
     let mut hidden = isolation.hidden.iter();
-    hidden.try_for_each(|path| named(&path.to_string_lossy(), cover(path)))
+    hidden.try_for_each(|path| named(&path.to_string_lossy(), cover(path)))?;
+    let mut in_memory = IN_MEMORY.iter();
+    in_memory.try_fold(Vec::new(), |mut all, path| {
+        all.push(named(path, Target::found(Path::new(path)))?);
+        Ok(all)
+    })
 }
 
 /// An error that names the part of the machine that it is about.
@@ -102,7 +116,7 @@ struct Own {
 
 impl Own {
     fn new(folder: &Path) -> io::Result<Own> {
-        let temporary = folder.join("tmp");
+        let temporary = temporary(folder);
         fs::create_dir_all(&temporary)?;
         fs::set_permissions(&temporary, fs::Permissions::from_mode(0o1777))?;
         Ok(Own {

@@ -5,28 +5,37 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxAttributes, StatxFlags, mkdirat, open, openat2, statx,
+    AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxAttributes, StatxFlags, chownat, mkdirat, open, openat2,
+    statx,
 };
 use rustix::io::Errno;
+use rustix::process::{Gid, Uid};
+
+use crate::isolation::Account;
 
 /// An open directory or file.
 #[derive(Debug)]
 pub struct Target(OwnedFd);
 
 impl Target {
-    /// Opens the directory, and makes it with those above it where they are missing.
-    pub fn make(root: &Path, beneath: &Path) -> io::Result<Target> {
+    /// Opens the directory, and makes it with those above it where they are missing. New ones are the account's, who
+    /// else could not delete what holds them.
+    pub fn make(root: &Path, beneath: &Path, account: Option<&Account>) -> io::Result<Target> {
         let mut at = openat2(CWD, root, FLAGS, Mode::empty(), ResolveFlags::empty())?;
         for component in beneath.components() {
             let Component::Normal(name) = component else {
                 return Err(io::ErrorKind::InvalidInput.into());
             };
-            match mkdirat(&at, name, Mode::from_raw_mode(0o755)) {
-                Ok(()) | Err(Errno::EXIST) => {}
+            let is_new = match mkdirat(&at, name, Mode::from_raw_mode(0o755)) {
+                Ok(()) => true,
+                Err(Errno::EXIST) => false,
                 Err(error) => return Err(error.into()),
-            }
+            };
             let follow = ResolveFlags::NO_SYMLINKS | ResolveFlags::BENEATH;
             at = openat2(&at, name, FLAGS, Mode::empty(), follow)?;
+            if let Some(account) = account.filter(|_| is_new) {
+                give(&at, account);
+            }
         }
         Ok(Target(at))
     }
@@ -61,6 +70,12 @@ impl Target {
     }
 }
 
+/// A volume in which it lies may know no owners, and is mounted on all the same.
+fn give(directory: &OwnedFd, account: &Account) {
+    let (uid, gid) = (Uid::from_raw(account.uid), Gid::from_raw(account.gid));
+    let _ = chownat(directory, c"", Some(uid), Some(gid), AtFlags::EMPTY_PATH);
+}
+
 const FLAGS: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 #[cfg(test)]
@@ -76,11 +91,11 @@ mod tests {
         let root = base.path().join("root");
         fs::create_dir_all(root.join("a")).unwrap();
         symlink(base.path(), root.join("out")).unwrap();
-        let target = Target::make(&root, Path::new("a/b")).unwrap();
+        let target = Target::make(&root, Path::new("a/b"), None).unwrap();
         assert!(root.join("a/b").is_dir());
         assert!(!target.is_mounted().unwrap());
         for bad in ["out", "out/x", "../x"] {
-            assert!(Target::make(&root, Path::new(bad)).is_err(), "{bad}");
+            assert!(Target::make(&root, Path::new(bad), None).is_err(), "{bad}");
         }
         assert!(!base.path().join("x").exists());
     }

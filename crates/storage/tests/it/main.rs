@@ -5,6 +5,7 @@
 mod file_servers;
 mod links;
 mod listing;
+mod owned;
 mod races;
 mod reading;
 
