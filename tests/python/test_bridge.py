@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import shutil
+import socket
 import subprocess
 
 import harness
@@ -81,11 +82,15 @@ def test_the_nodes_of_a_job_reach_one_another_by_name_and_address(bridged):
 
 
 def test_a_job_reaches_neither_the_server_nor_its_doors_on_the_loopback_of_the_machine(bridged):
-    port = bridged.server.port
-    assert requests.get(f"{bridged.server.url}/healthz", timeout=PATIENCE).ok
+    logins = bridged.client.clusters.list_remote_login_information(
+        bridged.group, bridged.workspace, bridged.cluster
+    )
+    ports = [bridged.server.port, *(int(login.port) for login in logins)]
+    for port in ports:
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE).close()
     script = (
-        "for host in 127.0.0.1 10.199.0.1; do"
-        f" (echo > /dev/tcp/$host/{port}) 2>/dev/null && echo $host; done; echo done"
+        f"for port in {' '.join(map(str, ports))}; do for host in 127.0.0.1 10.199.0.1; do"
+        " (echo > /dev/tcp/$host/$port) 2>/dev/null && echo $host $port; done; done; echo done"
     )
     bridged.run("server", script)
     assert bridged.read("server", "stdout.txt") == "done\n"
@@ -98,7 +103,7 @@ def test_a_guest_looks_at_a_board_that_listens_within_the_node_alone(bridged, ke
     (login,) = bridged.client.jobs.list_remote_login_information(
         bridged.group, bridged.workspace, bridged.experiment, job.name
     )
-    ssh = ["ssh", "-F", "none", "-i", key, "-p", str(login.port), "-o", "BatchMode=yes"]
+    ssh = ["ssh", "-F", "none", "-i", key, "-p", str(int(login.port)), "-o", "BatchMode=yes"]
     ssh += ["-o", "StrictHostKeyChecking=no", "-o", f"UserKnownHostsFile={key}.hosts"]
     guest = f"yard@{login.ip_address}"
     said = subprocess.run(

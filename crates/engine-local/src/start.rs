@@ -42,6 +42,7 @@ pub fn start(folder: &Folder, plan: &NodePlan, shared: &Shared) -> io::Result<Pr
         keep_job_temp: settings.keep_job_temp.map(|time| time.as_secs()),
         containers: container::Settings {
             store: container_store(shared.root()),
+            own_network: shared.bridge.network().is_some(),
             ..settings.containers.clone()
         },
         mount_commands: settings.mount_commands.clone(),

@@ -52,7 +52,7 @@ const SAY_AFTER: Duration = Duration::from_secs(10);
 /// How long the execution log's volume may take to write it.
 const SETTLE_WITHIN: Duration = Duration::from_secs(30);
 /// How long after SIGKILL volumes are taken from processes that cannot end for them.
-const FORCE_AFTER: Duration = Duration::from_secs(10);
+const FORCE_AFTER: Duration = Duration::from_secs(5);
 
 /// What an attempt needs of its node.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! A server of our own: a child on a temporary folder.
 
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -21,10 +22,10 @@ pub struct Own {
 }
 
 impl Own {
-    /// Starts it and waits until it is ready.
-    pub async fn start() -> anyhow::Result<Self> {
+    /// Starts it with these variables beside ours, and waits until it is ready.
+    pub async fn start(variables: &[(&str, &Path)]) -> anyhow::Result<Self> {
         let data = tempfile::Builder::new().prefix("trainyard-bench-").tempdir()?;
-        let child = spawn(&data).context("the server cannot be started")?;
+        let child = spawn(&data, variables).context("the server cannot be started")?;
         let mut own = Self { child, data };
         match tokio::time::timeout(PATIENCE, own.ready()).await {
             Ok(Ok(())) => Ok(own),
@@ -97,7 +98,7 @@ impl Own {
     clippy::disallowed_methods,
     reason = "the server that is measured; ended by Own::end"
 )]
-fn spawn(data: &TempDir) -> anyhow::Result<Child> {
+fn spawn(data: &TempDir, variables: &[(&str, &Path)]) -> anyhow::Result<Child> {
     let child = Command::new(std::env::current_exe()?)
         .args([
             "serve",
@@ -108,6 +109,7 @@ fn spawn(data: &TempDir) -> anyhow::Result<Child> {
             "--data",
         ])
         .arg(data.path())
+        .envs(variables.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         // Ctrl-C is for us: we then end it with its nodes, which it would leave.

@@ -157,8 +157,16 @@ impl GangReport {
     }
 }
 
-fn median(sorted: &[f64]) -> f64 {
+/// The median of sorted times.
+pub fn median(sorted: &[f64]) -> f64 {
     sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Says what times were, from the least to the most.
+pub fn line(f: &mut fmt::Formatter<'_>, what: &str, sorted: &[f64]) -> fmt::Result {
+    let end = |time: Option<&f64>| time.copied().unwrap_or(f64::NAN);
+    let (least, most) = (end(sorted.first()), end(sorted.last()));
+    writeln!(f, "{what} {:>8.1}   ({least:.1} to {most:.1})", median(sorted))
 }
 
 impl fmt::Display for GangReport {
@@ -169,16 +177,8 @@ impl fmt::Display for GangReport {
             bare_ms,
             ratio,
         } = self;
-        let mut line = |what: &str, times: &[f64]| {
-            let (least, most) = (times.first(), times.last());
-            let (least, most) = (
-                least.copied().unwrap_or(f64::NAN),
-                most.copied().unwrap_or(f64::NAN),
-            );
-            writeln!(f, "{what} {:>8.1}   ({least:.1} to {most:.1})", median(times))
-        };
-        line("PUT to the last rank, ms, median  ", gang_ms)?;
-        line("as many bare shells, ms, median   ", bare_ms)?;
+        line(f, "PUT to the last rank, ms, median  ", gang_ms)?;
+        line(f, "as many bare shells, ms, median   ", bare_ms)?;
         writeln!(f, "{} rounds of {nodes} nodes; ratio {ratio:.2}", gang_ms.len())
     }
 }

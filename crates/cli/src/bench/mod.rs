@@ -2,15 +2,19 @@
 
 mod bare;
 mod child;
+mod container;
 mod gang;
 mod load;
 mod report;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use trainyard_client::{Client, Endpoint};
 
 use child::Own;
+pub use container::ContainerReport;
 pub use gang::GangReport;
 use report::Bare;
 pub use report::Report;
@@ -59,13 +63,31 @@ pub async fn gang(nodes: u32, rounds: u32, target: Target) -> anyhow::Result<Gan
     on(target, async |client| gang::measure(nodes, rounds, client).await).await
 }
 
+/// Measures what a job in a container costs, `rounds` times, each time beside podman alone. The server is one of our own,
+/// since it must find the image that podman has.
+///
+/// # Errors
+/// As of [`run`], or when podman is missing.
+pub async fn container(rounds: u32) -> anyhow::Result<ContainerReport> {
+    let images = Arc::new(tokio::task::spawn_blocking(container::Images::make).await??);
+    let own = Own::start(&images.variables()).await?;
+    let measured = async |client| container::measure(rounds, Arc::clone(&images), client).await;
+    on_own(own, measured).await
+}
+
 /// Does something with a client of the server that is measured.
 async fn on<T>(target: Target, work: impl AsyncFnOnce(Client) -> anyhow::Result<T>) -> anyhow::Result<T> {
-    let client = |url: &str, token: &str| anyhow::Ok(Client::new(Endpoint::from_url(url)?, token)?);
-    if let Target::Server { url, token } = target {
-        return work(client(&url, &token)?).await;
+    match target {
+        Target::Server { url, token } => work(client(&url, &token)?).await,
+        Target::Own => on_own(Own::start(&[]).await?, work).await,
     }
-    let own = Own::start().await?;
+}
+
+fn client(url: &str, token: &str) -> anyhow::Result<Client> {
+    Ok(Client::new(Endpoint::from_url(url)?, token)?)
+}
+
+async fn on_own<T>(own: Own, work: impl AsyncFnOnce(Client) -> anyhow::Result<T>) -> anyhow::Result<T> {
     let measured = async {
         let (url, token) = own.access()?;
         work(client(&url, &token)?).await

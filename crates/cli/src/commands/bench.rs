@@ -17,6 +17,18 @@ pub enum Bench {
     Submit(Submit),
     /// How soon all ranks of a job of many nodes run, beside as many bare starts of the shell.
     Gang(Gang),
+    /// What a job in a container costs, beside podman alone with the same image.
+    Container(Container),
+}
+
+#[derive(Debug, Args)]
+pub struct Container {
+    /// Jobs, one after the other.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: u32,
+    /// Print the figures as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -94,6 +106,7 @@ impl Bench {
                 let json = server.json;
                 print(bench::gang(nodes, rounds, server.target()?).await?, json)
             }
+            Self::Container(Container { rounds, json }) => print(bench::container(rounds).await?, json),
         }
     }
 }

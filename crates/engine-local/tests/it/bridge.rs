@@ -8,10 +8,9 @@ use trainyard_domain::ids::Uid;
 use trainyard_domain::state::Verdict;
 use trainyard_engine::{Addresses, Engine, NodeSeen};
 use trainyard_engine_local::{OpenError, end_all};
-use trainyard_node::container;
 
-use crate::containers::contained;
-use crate::images::{self, IMAGE};
+use crate::containers::{Yards, contained};
+use crate::images::IMAGE;
 use crate::network::{MACHINE, alone, ask, outside};
 use crate::yard::{PATIENCE, Yard, id};
 
@@ -357,31 +356,47 @@ fn a_bridge_that_somebody_deleted_is_made_again_and_its_rules_go_without_it_too(
     });
 }
 
-#[test]
-fn a_container_on_one_node_reaches_a_port_of_another() {
-    let images = match images::folder(&["/usr/bin/podman"]) {
-        Ok(images) => images,
-        Err(left_out) => return println!("{left_out}"),
-    };
+/// What runs on a bridged node in a container of the runtime, with a word at port 7000 of its neighbour.
+fn contained_beside_a_neighbour(yards: &Yards, script: &str, check: impl FnOnce(&Yard, Uid) + Send) {
     alone(|| {
-        let settings = container::Settings {
-            runtime: container::Choice::Podman,
-            images: Some(images.path().to_owned()),
-            ..container::Settings::default()
-        };
-        let yard = on_a_bridge(Yard::with_containers(settings, true, true), SUBNET);
+        let yard = on_a_bridge(Yard::with_containers(yards.settings(), true, true), SUBNET);
         let (one, other) = (
             node(&yard, 1, address(SUBNET, 0)),
             node(&yard, 2, address(SUBNET, 1)),
         );
         yard.launch(one, yard.plan(id(2), one, &serve("0.0.0.0", "one")));
         yard.line(id(2), one, "on");
-        let script = format!(
-            "[ ! -e /etc/debian_version ] && cat < /dev/tcp/{}/7000",
-            address(SUBNET, 0)
-        );
-        yard.launch(other, contained(&yard, other, &script, IMAGE));
-        assert_eq!(yard.verdict(id(1), other), Verdict::Exited(0));
-        assert_eq!(yard.read(id(1), other, "stdout.txt"), "one");
+        yard.launch(other, contained(&yard, other, script, IMAGE));
+        check(&yard, other);
+    });
+}
+
+#[test]
+fn a_container_on_one_node_reaches_a_port_of_another() {
+    let Some(yards) = Yards::podman() else { return };
+    let script = format!(
+        "[ ! -e /etc/debian_version ] && cat < /dev/tcp/{}/7000",
+        address(SUBNET, 0)
+    );
+    contained_beside_a_neighbour(&yards, &script, |yard, node| {
+        assert_eq!(yard.verdict(id(1), node), Verdict::Exited(0));
+        assert_eq!(yard.read(id(1), node, "stdout.txt"), "one");
+    });
+}
+
+#[test]
+fn docker_would_run_a_container_on_the_machines_network_and_does_not() {
+    let Some(yards) = Yards::docker() else { return };
+    contained_beside_a_neighbour(&yards, "busybox ip address", |yard, node| {
+        match yard.verdict(id(1), node) {
+            Verdict::NotStarted(error, _) => {
+                let why = format!("{error:?}");
+                assert!(
+                    error.code == "FailedStartingContainer" && why.contains("podman"),
+                    "{why}"
+                );
+            }
+            other => panic!("{other:?}: {}", yard.read(id(1), node, "stdout.txt")),
+        }
     });
 }

@@ -27,9 +27,12 @@ fn add_volume(yard: &Yard, plan: &mut LaunchPlan, name: &str, at: &str) {
         .push(Mount::new(path, Behind::Source(source.display().to_string())));
 }
 
-/// All that is mounted on the machine, as this process sees it.
-fn mounted() -> String {
-    fs::read_to_string("/proc/self/mountinfo").unwrap()
+/// What is mounted on the machine of this yard, or where nodes show things. Others mount too.
+fn mounted(yard: &Yard) -> Vec<String> {
+    let all = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let root = yard.root.display().to_string();
+    let of_yard = |line: &&str| line.contains(&root) || line.contains("/mnt/batch/tasks/");
+    all.lines().filter(of_yard).map(str::to_owned).collect()
 }
 
 #[test]
@@ -128,7 +131,7 @@ fn a_job_neither_sees_nor_ends_its_node_or_another_one() {
 fn volumes_are_mounted_for_the_time_of_the_job() {
     let Some(yard) = Yard::isolated() else { return };
     let node = yard.node(1);
-    let before = mounted();
+    let before = mounted(&yard);
     let mut plan = yard.plan(
         id(1),
         node,
@@ -143,7 +146,7 @@ fn volumes_are_mounted_for_the_time_of_the_job() {
     assert_eq!(fs::read_to_string(yard.root.join("other/f")).unwrap(), "2\n");
     let shared = yard.root.join("shared").join(id(1).to_string());
     assert_eq!(fs::read_to_string(shared.join("f")).unwrap(), "3\n");
-    assert_eq!(mounted(), before, "the machine itself has nothing mounted");
+    assert_eq!(mounted(&yard), before, "the machine itself has nothing mounted");
     // A job from another folder sees what is left of the first one's: without its volumes.
     let mut next = yard.plan(id(2), node, "true");
     next.job_directory = format!("{directory}-next");
@@ -237,7 +240,7 @@ fn a_volume_is_not_what_a_link_in_a_share_leads_to() {
 fn the_death_of_either_process_of_a_node_ends_all_that_it_started() {
     for dies in ["inner", "outer"] {
         let Some(yard) = Yard::isolated() else { return };
-        let before = mounted();
+        let before = mounted(&yard);
         let node = yard.node(1);
         let mut plan = yard.plan(
             id(1),
@@ -257,14 +260,14 @@ fn the_death_of_either_process_of_a_node_ends_all_that_it_started() {
         kill_process(victim, Signal::KILL).unwrap();
         yard.until_node(node, &NodeSeen::Gone);
         assert_eq!(yard.left(), Vec::<String>::new(), "the {dies} process was killed");
-        assert_eq!(mounted(), before);
+        assert_eq!(mounted(&yard), before);
     }
 }
 
 #[test]
 fn a_released_node_leaves_nothing_mounted_and_no_folder() {
     let Some(yard) = Yard::isolated() else { return };
-    let before = mounted();
+    let before = mounted(&yard);
     let node = yard.node(1);
     say(&yard, 1, node, "mkdir -p a/b; touch a/b/c");
     yard.engine().release_node(node);
@@ -272,5 +275,5 @@ fn a_released_node_leaves_nothing_mounted_and_no_folder() {
     yard.until("its folder is gone", || {
         (!yard.folder(node).root().exists()).then_some(())
     });
-    assert_eq!((mounted(), yard.left()), (before, Vec::new()));
+    assert_eq!((mounted(&yard), yard.left()), (before, Vec::new()));
 }

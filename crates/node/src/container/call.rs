@@ -72,7 +72,7 @@ impl World {
         let what = call
             .arguments
             .iter()
-            .find(|word| !word.starts_with('-') && !word.starts_with('/'));
+            .find(|word| !word.starts_with(['-', '/']) && !word.contains('='));
         let what = what.map_or("", String::as_str);
         Err(format!(
             "{name} {what} failed ({}): {}",

@@ -49,10 +49,23 @@ pub enum NoRuntime {
         "this server runs no containers: containers.runtime is none; leave containerSettings out to run the job on the node itself"
     )]
     SwitchedOff,
+    /// Docker's daemon would run them on the machine's network.
+    #[error(
+        "docker runs containers outside of the node, which has a network of its own (local.network is bridge); install \
+         podman and set containers.runtime to podman"
+    )]
+    OtherNetwork,
 }
 
 /// The runtime that the settings ask for; `path` is a PATH to look in.
 pub fn find(settings: &Settings, path: &str) -> Result<Runtime, NoRuntime> {
+    match look_for(settings, path)? {
+        Runtime::Docker(_) if settings.own_network => Err(NoRuntime::OtherNetwork),
+        found => Ok(found),
+    }
+}
+
+fn look_for(settings: &Settings, path: &str) -> Result<Runtime, NoRuntime> {
     type Make = fn(PathBuf) -> Runtime;
     let kinds: &[(&str, Make)] = match settings.runtime {
         Choice::Auto => &[("podman", Runtime::Podman), ("docker", Runtime::Docker)],

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::process::{Pid, getuid};
 
 use super::call::{Call, World};
 use super::find::in_path;
@@ -61,6 +62,13 @@ impl Podman {
         Ok(podman)
     }
 
+    /// Whether a process was started for this state.
+    pub fn is_used_by(&self, pid: Pid) -> bool {
+        let words = fs::read(format!("/proc/{}/cmdline", pid.as_raw_pid())).unwrap_or_default();
+        let mut words = words.split(|byte| *byte == 0);
+        words.any(|word| word == self.root.as_os_str().as_encoded_bytes())
+    }
+
     fn configuration(&self) -> PathBuf {
         self.run.join("containers.conf")
     }
@@ -76,16 +84,24 @@ impl Podman {
             "--tmpdir".to_owned(),
             path(&self.run.join("t")),
         ];
+        let rootless = !getuid().is_root();
+        if rootless {
+            // Left to itself podman takes a driver here that knows no images of another state.
+            all.push("--storage-driver=overlay".to_owned());
+        }
         if let Some(images) = &self.images {
             all.push("--storage-opt".to_owned());
             all.push(format!("additionalimagestore={}", path(images)));
         }
         let parts = self.parts.iter().map(|parts| ("TMPDIR".to_owned(), path(parts)));
+        // Of an ordinary user podman keeps more, in folders of the user's that all states would share.
+        let runtime = rootless.then(|| ("XDG_RUNTIME_DIR".to_owned(), path(&self.run)));
         Call {
             arguments: all,
             variables: [("CONTAINERS_CONF".to_owned(), path(&self.configuration()))]
                 .into_iter()
                 .chain(parts)
+                .chain(runtime)
                 .collect(),
         }
         .and(arguments)

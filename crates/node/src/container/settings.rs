@@ -16,6 +16,8 @@ pub struct Settings {
     pub images: Option<PathBuf>,
     /// When a registry is asked.
     pub pull: Pull,
+    /// Whether the node has a network of its own, of which docker's daemon knows nothing.
+    pub own_network: bool,
     /// Folder of the images of all nodes; what each node has for itself lies in its own.
     pub store: PathBuf,
 }

@@ -1,9 +1,12 @@
 //! What containers of a dead node leave.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+
+use rustix::process::getuid;
 
 use super::begun::Begun;
 use super::cgroups;
@@ -11,9 +14,9 @@ use super::order;
 use crate::machine::since_boot;
 use crate::volume::unmount::clear;
 
-/// How long docker may take to remove a container.
+/// How long a program may take to remove something.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Pause between two looks at its client.
+/// Pause between two looks at it.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// Takes away what is left of the containers of the node in `folder` once nothing of it runs: mounts, what podman keeps
@@ -30,6 +33,7 @@ pub fn sweep(folder: &Path) -> bool {
     clear(&short);
     let _ = fs::remove_dir_all(short);
     cgroups::remove_node(folder);
+    remove_of_ordinary_user(&own.join("podman"));
     docker && unmounted
 }
 
@@ -41,6 +45,21 @@ pub fn end_store(store: &Path) {
     let _ = fs::remove_dir_all(short);
 }
 
+/// Files that an ordinary user's podman has made for other users of an image belong to numbers that are this user's in a
+/// user namespace alone.
+fn remove_of_ordinary_user(storage: &Path) {
+    if getuid().is_root() || !storage.exists() || fs::remove_dir_all(storage).is_ok() {
+        return;
+    }
+    let words = ["--user", "--map-root-user", "--map-auto", "rm", "-rf", "--"];
+    if !call("unshare", &words, storage) {
+        crate::say(format_args!(
+            "{} stays; remove it with podman unshare rm -rf",
+            storage.display()
+        ));
+    }
+}
+
 /// Docker's daemon is outside of the node and goes on with what it had for it.
 fn end_docker(folder: &Path) -> bool {
     let Some(Begun {
@@ -50,26 +69,31 @@ fn end_docker(folder: &Path) -> bool {
     else {
         return true;
     };
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "removes a container; awaited, and killed when it takes too long"
-    )]
-    let mut command = Command::new(program);
-    let client = command
-        .args(["rm", "--force", &name])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn();
     // Without a client the container can only be ended by hand: that must not keep the node for ever.
-    let ended = client.is_ok_and(poll_for_end);
-    if !ended {
+    if !call(program, &["rm", "--force"], name.as_ref()) {
         crate::say(format_args!(
             "the container {name} may still run; remove it with docker rm --force"
         ));
     }
     Begun::forget(folder);
     true
+}
+
+/// Calls a program for something; true when it has ended in time.
+fn call(program: impl AsRef<OsStr>, words: &[&str], what: &Path) -> bool {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "removes something; awaited, and killed when it takes too long"
+    )]
+    let mut command = Command::new(program);
+    let child = command
+        .args(words)
+        .arg(what)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    child.is_ok_and(poll_for_end)
 }
 
 #[expect(clippy::disallowed_methods, reason = "a child is waited for with a bound")]

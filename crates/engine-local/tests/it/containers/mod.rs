@@ -55,11 +55,11 @@ pub struct Yards {
 }
 
 impl Yards {
-    fn podman() -> Option<Yards> {
+    pub fn podman() -> Option<Yards> {
         Yards::of(images::folder(&["/usr/bin/podman"]), None)
     }
 
-    fn docker() -> Option<Yards> {
+    pub fn docker() -> Option<Yards> {
         let images = images::folder(&[]);
         match Daemon::shared() {
             Ok(daemon) => Yards::of(images, Some(daemon)),
@@ -94,7 +94,7 @@ impl Yards {
         kinds.map(|(isolated, cgroups)| Yard::with_containers(self.settings(), cgroups, isolated))
     }
 
-    fn settings(&self) -> Settings {
+    pub fn settings(&self) -> Settings {
         let docker = self.docker.as_ref();
         Settings {
             runtime: docker.map_or(Choice::Podman, |_| Choice::Docker),
