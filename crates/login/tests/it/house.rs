@@ -29,6 +29,11 @@ pub const PASSWORD: &str = "a password of the test";
 /// Where the next house has its ports: no two have the same.
 static PORTS: AtomicU16 = AtomicU16::new(18_000);
 
+/// Leaves so many ports to another process.
+pub fn skip_ports(ports: u16) {
+    PORTS.fetch_add(ports, Ordering::SeqCst);
+}
+
 /// What the doors are told.
 pub struct Told {
     folder: PathBuf,
