@@ -24,11 +24,8 @@ pub fn of(config: &Config) -> anyhow::Result<Vec<PathBuf>> {
     }
     let vaults = config.key_vaults.folder.as_ref();
     hidden.extend(vaults.and_then(|folder| folder.canonicalize().ok()));
-    let own = [&config.tls.key, &config.secrets.key_file];
-    let of_accounts = accounts().flat_map(|account| [&account.key_file, &account.secret_access_key_file]);
     let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    for key in own.into_iter().chain(of_accounts).flatten() {
-        let Some(folder) = folder_of(key) else { continue };
+    for (key, folder) in keys(config) {
         if !hidden.iter().any(|covered| folder.starts_with(covered)) && !folder.starts_with("/run") {
             anyhow::ensure!(
                 is_private(&folder, &users),
@@ -42,12 +39,20 @@ pub fn of(config: &Config) -> anyhow::Result<Vec<PathBuf>> {
     Ok(hidden)
 }
 
-/// Where a key really lies. It may not be there yet.
-fn folder_of(key: &Path) -> Option<PathBuf> {
-    match key.canonicalize() {
-        Ok(file) => file.parent().map(Path::to_owned),
-        Err(_) => key.parent()?.canonicalize().ok(),
-    }
+/// The files of keys, each with the folder where it really lies. One that is missing is somebody else's complaint; but the
+/// sealing key may be made later.
+fn keys(config: &Config) -> impl Iterator<Item = (&Path, PathBuf)> {
+    let sealing = config.secrets.key_file.as_deref();
+    let accounts = config.storage_accounts.values();
+    let of_accounts = accounts.flat_map(|account| [&account.key_file, &account.secret_access_key_file]);
+    let there = of_accounts.chain([&config.tls.key]).flatten();
+    let there = there.filter_map(|key| Some((key.as_path(), key.canonicalize().ok()?.parent()?.to_owned())));
+    let sealing = sealing.into_iter().filter_map(|key| {
+        let real = key.canonicalize().ok();
+        let folder = real.as_deref().unwrap_or(key).parent()?;
+        Some((key, folder.canonicalize().ok()?))
+    });
+    there.chain(sealing)
 }
 
 /// Whether a folder is closed to others, by itself or by one above it, and nobody's home (`users` are lines of
