@@ -21,13 +21,32 @@ use crate::wanted::Wish;
 const REMEMBERED: usize = 1024;
 
 impl Node {
-    // --- attempts
-
     pub(super) fn step_attempt(&mut self, ended: &[(Pid, i32)], now: Duration) {
-        let Some(attempt) = &mut self.attempt else { return };
+        let Some(mut attempt) = self.attempt.take() else {
+            return;
+        };
         let placement = attempt.placement();
         let stop = self.wishes.get(&placement).is_some_and(|wish| wish.stop);
-        let around = Surroundings {
+        let Some(verdict) = attempt.step(ended, stop, now, &self.around()) else {
+            let decided = attempt.is_decided();
+            self.attempt = Some(attempt);
+            if decided {
+                self.record_decision(placement);
+            }
+            return;
+        };
+        let keep = match verdict {
+            // It has taken too much room: that is needed now.
+            Verdict::OverLimit(..) => Some(0),
+            _ => self.file.keep_job_temp,
+        };
+        let until = keep.map(|seconds| now.saturating_add(Duration::from_secs(seconds)));
+        self.last_directory = Some((attempt.directory(), until));
+        self.record_end(placement, verdict);
+    }
+
+    fn around(&self) -> Surroundings<'_> {
+        Surroundings {
             fence: &self.fence,
             environment: &self.environment,
             view: &self.view,
@@ -35,21 +54,6 @@ impl Node {
             site: &self.site,
             keep: &self.keep,
             limits: &self.limits,
-        };
-        let over = attempt.step(ended, stop, now, &around);
-        let decided = attempt.is_decided();
-        if let Some(verdict) = over {
-            let keep = match verdict {
-                // It has taken too much room: that is needed now.
-                Verdict::OverLimit(..) => Some(0),
-                _ => self.file.keep_job_temp,
-            };
-            let until = keep.map(|seconds| now.saturating_add(Duration::from_secs(seconds)));
-            self.last_directory = Some((attempt.directory(), until));
-            self.attempt = None;
-            self.record_end(placement, verdict);
-        } else if decided {
-            self.record_decision(placement);
         }
     }
 
@@ -105,17 +109,9 @@ impl Node {
             }
         };
         self.discard_last();
-        let around = Surroundings {
-            fence: &self.fence,
-            environment: &self.environment,
-            view: &self.view,
-            folder: self.folder.root(),
-            site: &self.site,
-            keep: &self.keep,
-            limits: &self.limits,
-        };
         let mark = mark(self.folder.root(), &placement.to_string());
-        self.attempt = Some(Attempt::begin(wanted.plan, mark, now, &around));
+        let attempt = Attempt::begin(wanted.plan, mark, now, &self.around());
+        self.attempt = Some(attempt);
         self.status.placements.push(PlacementStatus {
             placement,
             ended: None,
