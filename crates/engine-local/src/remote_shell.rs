@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use trainyard_domain::launch::shell_quote;
+use trainyard_node::isolation::PROGRAM;
 
 use crate::settings::NodeProgram;
 
@@ -19,23 +20,33 @@ pub const REMOTE_SHELL: &str = "remote-shell";
 /// The same as `ssh`, which comes first in the PATH of jobs.
 pub const SSH: &str = "ssh";
 
-/// Writes them into the directory `tools`: whole or not at all, since jobs may be calling them.
+/// Writes them into the directory `tools`: whole or not at all, since jobs may be calling them. Isolated nodes show there
+/// what they all call ([`PROGRAM`]).
 pub fn write(tools: &Path, program: &NodeProgram) -> io::Result<()> {
     fs::create_dir_all(tools)?;
+    // Never replaced: what is mounted on it would be gone.
+    fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(tools.join(PROGRAM))?;
     let not_text = || io::Error::other("the path of the program is not valid UTF-8");
     let name = std::str::from_utf8(program.program.as_os_str().as_bytes()).map_err(|_| not_text())?;
-    let words = std::iter::once(name).chain(program.remote.iter().map(String::as_str));
-    let command: Vec<String> = words.map(shell_quote).collect();
-    let command = command.join(" ");
-    script(tools, REMOTE_SHELL, &format!("{command} \"$@\""))?;
+    let name = shell_quote(name);
+    let words: Vec<String> = program.remote.iter().map(|word| shell_quote(word)).collect();
+    let words = words.join(" ");
+    script(tools, REMOTE_SHELL, &name, &format!("{words} \"$@\""))?;
     // It says where it is, so that the next ssh in PATH can be told from it wherever the directory is shown.
-    script(tools, SSH, &format!("{command} --as-ssh \"$0\" -- \"$@\""))
+    script(tools, SSH, &name, &format!("{words} --as-ssh \"$0\" -- \"$@\""))
 }
 
-fn script(tools: &Path, name: &str, command: &str) -> io::Result<()> {
+/// Calls the program where an isolated node shows it: jobs may not see or not reach the place where it lies.
+fn script(tools: &Path, name: &str, program: &str, arguments: &str) -> io::Result<()> {
     let path = tools.join(name);
     let temporary = path.with_extension("new");
-    fs::write(&temporary, format!("#!/bin/sh\nexec {command}\n"))?;
+    let text = format!(
+        "#!/bin/sh\nprogram=${{0%/*}}/{PROGRAM}\n[ -s \"$program\" ] || program={program}\nexec \"$program\" {arguments}\n"
+    );
+    fs::write(&temporary, text)?;
     fs::set_permissions(&temporary, fs::Permissions::from_mode(0o755))?;
     fs::rename(&temporary, &path)
 }

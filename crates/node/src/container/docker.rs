@@ -19,7 +19,7 @@ pub fn unseen(order: &Order, root: &str, mounted: &[PathBuf]) -> Option<String> 
     let root = Path::new(root);
     let known = |path: &Path| {
         path == root
-            || path == root.join("tools")
+            || path.starts_with(root.join("tools"))
             || order.shown.iter().any(|(_, shown)| Path::new(shown) == path)
     };
     let first = mounted.iter().find(|path| !known(path))?;

@@ -22,6 +22,9 @@ pub use program::{ask, run};
 pub use restrict::restrict;
 pub use threshold::{Entered, enter, in_words, probe};
 
+/// Name of the node's program in the directory of tools, where there is an empty file for it.
+pub const PROGRAM: &str = "trainyard";
+
 /// Name of the node's own /etc/hosts in its folder.
 pub const HOSTS: &str = "hosts";
 

@@ -16,7 +16,7 @@ use rustix::system::sethostname;
 use trainyard_domain::launch::NodePlan;
 
 use super::restrict::restrict;
-use super::{Account, HOSTS, Isolation};
+use super::{Account, HOSTS, Isolation, PROGRAM};
 use crate::files::Folder;
 use crate::machine::{Identity, own_stat};
 
@@ -118,6 +118,11 @@ fn arrive(isolation: &Isolation, folder: &Folder, plan: &NodePlan) -> io::Result
         mount_bind(tools, &shown)?;
         // All nodes have the same ones, first in the PATH of every job.
         restrict(&shown, MountFlags::RDONLY)?;
+        let program = shown.join(PROGRAM);
+        // One that was replaced meanwhile cannot be shown; then its place is tried.
+        if mount_bind("/proc/self/exe", &program).is_ok() {
+            restrict(&program, MountFlags::RDONLY)?;
+        }
     }
     // What the node mounts there shows up for jobs, and in containers.
     mount_change(
