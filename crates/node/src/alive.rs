@@ -3,9 +3,7 @@
 use std::fs::File;
 use std::time::Duration;
 
-use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
-
-use crate::files::Folder;
+use crate::files::{Folder, touch};
 
 /// Between two signs; the engine waits for several.
 const EVERY: Duration = Duration::from_secs(1);
@@ -35,18 +33,10 @@ impl Alive {
             return;
         }
         self.last = Some(now);
-        if let Some(file) = &self.file {
-            let now = Timespec {
-                tv_sec: 0,
-                tv_nsec: UTIME_NOW,
-            };
-            let times = Timestamps {
-                last_access: now,
-                last_modification: now,
-            };
-            if let Err(error) = futimens(file, &times) {
-                crate::say(format_args!("no sign of life could be given: {error}"));
-            }
+        if let Some(file) = &self.file
+            && let Err(error) = touch(file)
+        {
+            crate::say(format_args!("no sign of life could be given: {error}"));
         }
     }
 }

@@ -20,12 +20,13 @@
 //! keeps a way from the former shape. Format 1 is the first.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use trainyard_domain::ids::{PlacementId, Uid};
@@ -320,6 +321,19 @@ impl Folder {
     pub fn jobs(&self) -> PathBuf {
         self.view().join("jobs")
     }
+}
+
+/// Sets the times of a file to now.
+pub fn touch(file: &File) -> io::Result<()> {
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: UTIME_NOW,
+    };
+    let times = Timestamps {
+        last_access: now,
+        last_modification: now,
+    };
+    Ok(futimens(file, &times)?)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Signal, kill_process};
 use trainyard_domain::ids::Uid;
 use trainyard_domain::state::Verdict;
 use trainyard_engine::{Addresses, Engine, NodeSeen};
@@ -167,13 +167,7 @@ fn the_death_of_either_process_of_a_node_leaves_no_link_and_the_end_of_all_no_br
             assert_eq!(links(), 1);
             yard.launch(node, yard.plan(id(uid), node, "echo on > $OUT/on; sleep 1000"));
             yard.line(id(uid), node, "on");
-            let inner = Pid::from_raw(yard.status(node).pid).unwrap();
-            let outer = trainyard_node::machine::stat(inner).unwrap().parent;
-            let victim = match dies {
-                "inner" => inner,
-                _ => Pid::from_raw(outer).unwrap(),
-            };
-            kill_process(victim, Signal::KILL).unwrap();
+            kill_process(yard.process_of(node, dies), Signal::KILL).unwrap();
             yard.until_node(node, &NodeSeen::Gone);
             assert_eq!(yard.left(), Vec::<String>::new(), "the {dies} process was killed");
             yard.until("its link is gone", || (links() == 0).then_some(()));

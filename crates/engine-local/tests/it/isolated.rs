@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Signal, kill_process};
 use trainyard_domain::ids::Uid;
 use trainyard_domain::launch::{Behind, LaunchPlan, Mount};
 use trainyard_domain::state::Verdict;
@@ -265,13 +265,7 @@ fn the_death_of_either_process_of_a_node_ends_all_that_it_started() {
         yard.launch(node, plan);
         yard.line(id(1), node, "on");
         assert!(yard.left().len() > 2);
-        let inner = Pid::from_raw(yard.status(node).pid).unwrap();
-        let outer = trainyard_node::machine::stat(inner).unwrap().parent;
-        let victim = match dies {
-            "inner" => inner,
-            _ => Pid::from_raw(outer).unwrap(),
-        };
-        kill_process(victim, Signal::KILL).unwrap();
+        kill_process(yard.process_of(node, dies), Signal::KILL).unwrap();
         yard.until_node(node, &NodeSeen::Gone);
         assert_eq!(yard.left(), Vec::<String>::new(), "the {dies} process was killed");
         assert_eq!(mounted(&yard), before);

@@ -7,6 +7,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use rustix::process::Pid;
 use tempfile::TempDir;
 use trainyard_domain::ids::{Attempt, GpuId, PlacementId, Uid};
 use trainyard_domain::launch::{Behind, LaunchPlan, Mount, NodeLimits, NodePlan, Process, SharedDirectory};
@@ -281,6 +282,16 @@ impl Yard {
                 .join("nodes")
                 .join(node.to_string()),
         )
+    }
+
+    /// Of the two processes of an isolated node the `inner` or the `outer` one.
+    pub fn process_of(&self, node: Uid, which: &str) -> Pid {
+        let inner = Pid::from_raw(self.status(node).pid).unwrap();
+        match which {
+            "inner" => inner,
+            "outer" => Pid::from_raw(trainyard_node::machine::stat(inner).unwrap().parent).unwrap(),
+            other => panic!("a node has no {other} process"),
+        }
     }
 
     pub fn status(&self, node: Uid) -> StatusFile {

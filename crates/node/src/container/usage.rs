@@ -6,9 +6,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use rustix::fs::{FlockOperation, Timespec, Timestamps, UTIME_NOW, flock, futimens};
+use rustix::fs::{FlockOperation, flock};
 
 use super::order::make_private;
+use crate::files::touch;
 
 /// That an image is used, as long as this is held.
 #[derive(Debug)]
@@ -46,15 +47,7 @@ impl Usage {
 /// It was in use until now.
 impl Drop for Usage {
     fn drop(&mut self) {
-        let now = Timespec {
-            tv_sec: 0,
-            tv_nsec: UTIME_NOW,
-        };
-        let times = Timestamps {
-            last_access: now,
-            last_modification: now,
-        };
-        let _ = futimens(&self.held, &times);
+        let _ = touch(&self.held);
     }
 }
 
